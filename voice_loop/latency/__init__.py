@@ -1,0 +1,1 @@
+"""Time and latency. Pure: the clock is injected, nothing here does I/O."""

@@ -1,0 +1,1 @@
+"""The wire protocol between page and server: events, codec, binary frames. No I/O."""

@@ -1,0 +1,1 @@
+"""Realtime speech providers behind one small port (`base`)."""
