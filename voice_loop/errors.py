@@ -102,7 +102,8 @@ ERRORS: Final[dict[str, ErrorText]] = {
         "OpenAI refused the key. Put a valid one into OPENAI_API_KEY and restart.", False, 4021
     ),
     "provider_model_unknown": ErrorText(
-        "The provider does not know this model. Set OPENAI_MODEL, for example to gpt-realtime-2.1, and restart.",
+        "The provider does not know this model. Set OPENAI_MODEL, for example to "
+        "gpt-realtime-2.1, and restart.",
         False,
         4021,
     ),

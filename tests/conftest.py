@@ -1,0 +1,11 @@
+"""Fixtures that every test may use."""
+
+from __future__ import annotations
+
+import pytest
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    """Everything runs on asyncio: Reflex, granian and the OpenAI package do."""
+    return "asyncio"
