@@ -1,0 +1,109 @@
+"""Records what a page sends to its loudspeaker, sample by sample, with the frame of each block.
+
+An init script wraps `AudioNode.connect`: whatever is connected to a context's destination is also
+connected to a recording worklet. Blocks carry `currentFrame`, so a gap in the recording itself
+(not in the audio) is seen and refused. This is test code that runs in the page under test; the
+product holds no script.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from playwright.sync_api import BrowserContext, Page
+
+_RECORDER = """
+class Tap extends AudioWorkletProcessor {
+  process(inputs) {
+    const channel = inputs[0][0];
+    const block = channel ? new Float32Array(channel) : new Float32Array(128);
+    this.port.postMessage({ frame: currentFrame, time: currentTime, block }, [block.buffer]);
+    return true;
+  }
+}
+registerProcessor("test-tap", Tap);
+"""
+
+_INIT = """
+(() => {
+  const taps = (window.__taps = []);
+  const url = URL.createObjectURL(new Blob([%s], { type: "text/javascript" }));
+  const connect = AudioNode.prototype.connect;
+  const ready = new WeakMap();
+  AudioNode.prototype.connect = function (target, ...rest) {
+    const result = connect.call(this, target, ...rest);
+    const context = this.context;
+    if (target !== context.destination || this.__tap || context instanceof OfflineAudioContext)
+      return result;
+    const source = this;
+    if (!ready.has(context)) {
+      const tap = { rate: context.sampleRate, frames: [], blocks: [], wall: performance.now() };
+      taps.push(tap);
+      ready.set(context, context.audioWorklet.addModule(url).then(() => {
+        const options = { channelCount: 1, channelCountMode: "explicit" };
+        const node = new AudioWorkletNode(context, "test-tap", options);
+        node.__tap = true;
+        node.port.onmessage = (event) => {
+          if (!tap.frames.length)
+            tap.wall = performance.now() - (context.currentTime - event.data.time) * 1000;
+          tap.frames.push(event.data.frame);
+          tap.blocks.push(event.data.block);
+        };
+        connect.call(node, context.destination);
+        return node;
+      }));
+    }
+    ready.get(context).then((node) => connect.call(source, node));
+    return result;
+  };
+  window.__takeTap = () => taps.map((tap) => {
+    const samples = new Float32Array(tap.blocks.length * 128);
+    tap.blocks.forEach((block, index) => samples.set(block, index * 128));
+    const bytes = new Uint8Array(samples.buffer);
+    let text = "";
+    for (let at = 0; at < bytes.length; at += 32768)
+      text += String.fromCharCode.apply(null, bytes.subarray(at, at + 32768));
+    const count = tap.frames.length;
+    return { rate: tap.rate, wall: tap.wall, first: tap.frames[0] ?? 0,
+             last: tap.frames[count - 1] ?? 0, count, data: btoa(text) };
+  });
+})();
+"""
+
+
+@dataclass(frozen=True)
+class Recording:
+    """What one AudioContext played."""
+
+    samples: npt.NDArray[np.float32]
+    rate_hz: int
+    start_ms: float
+    """`performance.now()` of the page at the first sample, as rendered."""
+    missing_blocks: int
+    """Blocks the recorder itself did not see."""
+
+    @property
+    def length_s(self) -> float:
+        """Seconds recorded."""
+        return len(self.samples) / self.rate_hz
+
+
+def install_tap(context: BrowserContext) -> None:
+    """Record every page of `context` from its next load on."""
+    context.add_init_script(_INIT % json.dumps(_RECORDER))
+
+
+def take_recordings(page: Page) -> list[Recording]:
+    """What was played so far, one recording an AudioContext."""
+    recordings = []
+    for raw in page.evaluate("window.__takeTap()"):
+        samples = np.frombuffer(base64.b64decode(raw["data"]), dtype="<f4")
+        expected = (raw["last"] - raw["first"]) // 128 + 1 if raw["count"] else 0
+        recordings.append(
+            Recording(samples, int(raw["rate"]), float(raw["wall"]), expected - raw["count"])
+        )
+    return recordings
