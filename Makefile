@@ -16,14 +16,13 @@ help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 run: $(STAMPS)/app ## set up, build and serve the app on http://localhost:3000 (PORT=...)
-	@$(BIN)/python -m voice_loop
+	@$(BIN)/reflex run --env prod
 
 dev: $(STAMPS)/app ## serve in development mode: hot reload, page :3000, backend :8000
 	@$(BIN)/reflex run
 
 test: $(STAMPS)/test browser ## set up, check, and run every test with the coverage gate
 	@$(MAKE) --no-print-directory check
-	@$(BIN)/python -m voice_loop --build-only
 	$(BIN)/python -m pytest --cov --cov-report=term --durations=15
 
 check: $(STAMPS)/test ## ruff, mypy strict, import layers
@@ -36,7 +35,6 @@ unit: $(STAMPS)/test ## the tests that need no browser
 	$(BIN)/python -m pytest -m "not browser"
 
 browser-tests: $(STAMPS)/test browser ## the tests that drive a browser
-	@$(BIN)/python -m voice_loop --build-only
 	$(BIN)/python -m pytest -m browser
 
 browser: $(STAMPS)/test ## find Chromium, or install it
@@ -46,11 +44,11 @@ format: $(STAMPS)/test ## write the code the way ruff formats it
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-build: $(STAMPS)/app ## build the page without serving it
-	@$(BIN)/python -m voice_loop --build-only
+build: $(STAMPS)/app ## export page and backend as two zip files
+	@$(BIN)/reflex export
 
 clean: ## remove what was built, keep the virtual environment
-	rm -rf .web .states assets/external build dist .coverage .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .web .web-test .states assets/external build dist .coverage .mypy_cache .ruff_cache .pytest_cache
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
