@@ -54,7 +54,7 @@ class ServedApp:
 
 
 def app_environment(settings: Mapping[str, str]) -> dict[str, str]:
-    """A clean environment: nothing of the developer's own settings, the interpreter's tools first."""
+    """A clean environment: none of the developer's settings, the interpreter's tools first."""
     kept = {name: value for name, value in os.environ.items() if name in KEEP_FROM_ENVIRONMENT}
     kept |= {
         name: value for name, value in os.environ.items() if name.lower().startswith("npm_config")
