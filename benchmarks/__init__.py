@@ -1,0 +1,1 @@
+"""Measurements: each program prints a table and writes JSON, with its floor from the same run."""
