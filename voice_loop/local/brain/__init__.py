@@ -1,0 +1,1 @@
+"""What the assistant answers: the port and its responders."""
