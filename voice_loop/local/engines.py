@@ -42,6 +42,10 @@ class Engines:
     responder: Responder
 
 
+EngineLoader = Callable[[], Engines]
+"""Blocking. Raises ConfigError when something is not installed."""
+
+
 def check_installed() -> None:
     """Raises ConfigError, with what to write, when the speech packages are missing."""
     if find_spec("hibari") is None:
@@ -78,7 +82,7 @@ def scripted_engines(
 class EngineRoom:
     """Loads engines once and runs their work."""
 
-    load: Callable[[], Engines]
+    load: EngineLoader
     _engines: Engines | None = field(default=None, init=False)
     _loading: anyio.Lock = field(default_factory=anyio.Lock, init=False)
     _workers: anyio.CapacityLimiter = field(

@@ -1,7 +1,7 @@
 """Every frame the server sends, built in one place: names and key sets are the GA protocol's.
 
-Keys whose value is null are there, because strict clients ask for them. The `event_id` is put in when
-the frame is sent. `error` and `response.done` carry codes and sentences for a developer.
+Keys whose value is null are there, because strict clients ask for them. The `event_id` is put in
+when the frame is sent. `error` and `response.done` carry codes and sentences for a developer.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Identifiers as a Realtime client expects them: a prefix and random letters and digits.
 
-`event_`, `sess_`, `conv_`, `item_`, `resp_` carry 21 characters, `call_` 16. They are unguessable, so
-that one session's ids say nothing about another's.
+`event_`, `sess_`, `conv_`, `item_`, `resp_` carry 21 characters, `call_` 16. They are unguessable,
+so that one session's ids say nothing about another's.
 """
 
 from __future__ import annotations

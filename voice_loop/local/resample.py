@@ -43,7 +43,7 @@ class Resampler:
         if len(places):
             windows = np.lib.stride_tricks.sliding_window_view(line, self._taps)
             chosen = windows[places // self._up]
-            out = np.einsum("ij,ij->i", chosen, self._phases[places % self._up])
+            out: Samples = np.einsum("ij,ij->i", chosen, self._phases[places % self._up])
             self._next = int(places[-1]) + self._down - fresh * self._up
         else:
             out = np.zeros(0, np.float32)

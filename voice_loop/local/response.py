@@ -1,8 +1,8 @@
 """A response being made: what the responder says becomes output items, until done or cancelled.
 
 Frames go out as fast as the client takes them. Cancelling takes effect between two frames; the
-closing events and `response.done` are sent in every case, once, by the response itself. It knows the
-voice and the responder only through its `Stage`.
+closing events and `response.done` are sent in every case, once, by the response itself. It knows
+the voice and the responder only through its `Stage`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import anyio
 
 from voice_loop.audio.pcm import BYTES_PER_SAMPLE, samples_to_ms
 from voice_loop.local import events
-from voice_loop.local.brain.base import Call, Context, Fail, Pace, Responder, Say, Step, Wait
+from voice_loop.local.brain.base import Call, Context, Pace, Responder, Say, Step, Wait
 from voice_loop.local.conversation import Conversation, Item
 from voice_loop.local.formats import OutputFormat
 from voice_loop.local.ids import new_id

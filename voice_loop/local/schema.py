@@ -1,7 +1,7 @@
 """Checks of what a client sends, built from small parts, with the Realtime API's own error codes.
 
-A check takes a value and the path it stands at, and raises `ClientError` when the value does not fit.
-The messages quote names and numbers of the protocol, never long values: those may be speech or text.
+A check takes a value and the path it stands at, and raises `ClientError` when the value does not
+fit. The messages quote names and numbers of the protocol, never long values: those may be speech.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ import re
 from typing import Final
 
 _END: Final = re.compile(r"[.!?…]+[\"”’')\]]*\s+|\n+")
-_TITLES: Final = frozenset("mr mrs ms dr prof st vs etc e.g i.e no".split())
+_TITLES: Final = frozenset(["mr", "mrs", "ms", "dr", "prof", "st", "vs", "etc", "e.g", "i.e", "no"])
 MAX_SENTENCE_CHARS: Final = 300
 _SHORT_CHARS: Final = 3
 

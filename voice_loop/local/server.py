@@ -12,10 +12,10 @@ import json
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
-import anyio
 from websockets.asyncio.server import Server, ServerConnection
 from websockets.asyncio.server import serve as listen
 from websockets.datastructures import Headers
@@ -26,7 +26,7 @@ from websockets.http11 import Response as HttpResponse
 from voice_loop.errors import ConfigError
 from voice_loop.local import events
 from voice_loop.local.brain.builtin import BuiltinResponder
-from voice_loop.local.engines import EngineRoom, Engines, real_engines
+from voice_loop.local.engines import EngineLoader, EngineRoom, real_engines
 from voice_loop.local.line import SocketLine
 from voice_loop.local.options import Faults, LocalOptions
 from voice_loop.local.session import Line, RealtimeSession
@@ -147,9 +147,12 @@ class LocalServer:
             await line.close(1011, "server_error.local_unavailable")
             return
         session = RealtimeSession(
-            Line(line.send, line.close), self._room, engines, self.options, model
+            Line(line.send, line.close),
+            self._room,
+            engines,
+            replace(self.options, faults=faults),
+            model,
         )
-        session.faults = faults
         await session.run(socket)
 
     def _judge(self, socket: ServerConnection, faults: Faults) -> tuple[str, str | None, str]:
@@ -185,15 +188,12 @@ def _refusal(status: int, retry_after_s: float | None) -> HttpResponse:
 
 @asynccontextmanager
 async def serve(
-    options: LocalOptions | None = None, engines: Engines | None = None
+    options: LocalOptions | None = None, load: EngineLoader | None = None
 ) -> AsyncIterator[LocalServer]:
-    """Listen until the context ends. Without `engines` the real models are loaded when the first
-    session begins. Raises OSError when the port is taken."""
+    """Listen until the context ends. `load` gives the engines when the first session begins, the
+    real models unless told otherwise. Raises OSError when the port is taken."""
     options = options or LocalOptions()
-
-    def load() -> Engines:
-        return engines or real_engines(BuiltinResponder())
-
+    load = load or (lambda: real_engines(BuiltinResponder()))
     server = LocalServer(options, EngineRoom(load))
     async with listen(
         server.handle,
@@ -210,8 +210,6 @@ async def serve(
     ) as listening:
         server._listening = listening
         yield server
-        with anyio.CancelScope(shield=True):
-            listening.close()
 
 
 __all__ = ["Faults", "LocalOptions", "LocalServer", "serve"]

@@ -1,8 +1,8 @@
 """One connection: what the client's events do, and what the server says about it.
 
-Frames are taken one after the other, so that a commit sees everything appended before it. Responses
-and recognitions run beside the reader, in the session's task group, and end with it. The rule about
-errors: a frame that cannot be followed gets an `error` with its own event id, and the session lives.
+Frames are taken one after the other, so that a commit sees everything appended before it.
+Responses and recognitions run beside the reader, in the session's task group, and end with it. A
+frame that cannot be followed gets an `error` with its own event id, and the session lives.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from anyio.abc import TaskGroup
 
 from voice_loop.audio.pcm import ms_to_samples, samples_to_ms
 from voice_loop.local import events
-from voice_loop.local.brain.base import Context, Entry, Tool
 from voice_loop.local.client_events import (
     ClientEvent,
     check,
@@ -27,22 +26,21 @@ from voice_loop.local.client_events import (
     decode_audio,
     parse,
 )
-from voice_loop.local.conversation import Conversation, Item, new_item, to_entry
+from voice_loop.local.conversation import Conversation, Item, new_item
 from voice_loop.local.ear import Ear, Hearing
 from voice_loop.local.engines import EngineRoom, Engines
 from voice_loop.local.formats import InputFormat
 from voice_loop.local.ids import new_id
 from voice_loop.local.options import LocalOptions
-from voice_loop.local.response import CancelReason, Response, ResponseSettings, Stage
+from voice_loop.local.replies import Replies
+from voice_loop.local.response import Response
 from voice_loop.local.schema import ClientError
 from voice_loop.local.session_config import SessionConfig, check_update
 from voice_loop.local.turn_detection import Started, Stopped, TurnEvent, TurnSettings
-from voice_loop.local.voice import Speech
 
 _log = logging.getLogger(__name__)
 MIN_COMMIT_MS: Final = 100.0
 HEARING_TIMEOUT_S: Final = 15.0
-MAX_RESPONSES_ASIDE: Final = 4
 _LARGE_FRAME_CHARS: Final = 256 * 1024
 _EXPIRED: Final = "Your session hit the maximum duration of 60 minutes."
 
@@ -73,12 +71,7 @@ class RealtimeSession:
         self.conversation = Conversation()
         self._format = InputFormat("audio/pcm")
         self._hearings: dict[str, Hearing] = {}
-        self._active: Response | None = None
-        self._aside: list[Response] = []
         self._turn_item_id: str | None = None
-        self._has_spoken = False
-        self._pace = 1.0
-        self.faults = self.options.faults
         self._idle = anyio.CancelScope()
         self._handlers: dict[str, Callable[[ClientEvent], Awaitable[None]]] = {
             "session.update": self._update,
@@ -99,6 +92,15 @@ class RealtimeSession:
             self._tasks: TaskGroup = tasks
             self._ear = Ear(self.room, self.engines, tasks)
             self._ear.set_turn_detection(self._turn_settings())
+            self._replies = Replies(
+                self.line.send,
+                self.room,
+                self.engines,
+                self.options,
+                self.conversation,
+                tasks,
+                self._heard,
+            )
             await self.line.send(events.session_created(self.config.wire))
             tasks.start_soon(self._expire, name="expire")
             async for frame in frames:
@@ -136,7 +138,7 @@ class RealtimeSession:
     async def _update(self, event: ClientEvent) -> None:
         change = event.fields["session"]
         check_update(change)
-        self.config = self.config.updated(change, has_spoken=self._has_spoken)
+        self.config = self.config.updated(change, has_spoken=self._replies.has_spoken)
         if self.config.input_format != self._format.kind:
             self._format = InputFormat(self.config.input_format)
         before = self._turn_item_id
@@ -144,7 +146,7 @@ class RealtimeSession:
         if before is not None and self._ear.turn_start_sample is None:
             self._turn_item_id = None
         if "speed" in change.get("audio", {}).get("output", {}):
-            self._pace = 1.0
+            self._replies.pace = 1.0
         self._idle.cancel()
         await self.line.send(events.session_updated(self.config.wire))
 
@@ -169,7 +171,7 @@ class RealtimeSession:
                 events.speech_started(self._turn_item_id, round(samples_to_ms(start)))
             )
             if detection["interrupt_response"]:
-                await self._stop_active("turn_detected")
+                await self._replies.stop_active("turn_detected")
         elif isinstance(event, Stopped):
             item_id = self._turn_item_id or new_id("item")
             end_ms = round(samples_to_ms(event.end_sample))
@@ -181,7 +183,7 @@ class RealtimeSession:
 
     async def _respond_to_turn(self) -> None:
         try:
-            await self._begin(self._settings_of({}), {})
+            await self._begin({})
         except ClientError as problem:
             await self._complain(problem)
 
@@ -276,68 +278,29 @@ class RealtimeSession:
         await self.line.send(events.item_deleted(item_id))
 
     async def _create_response(self, event: ClientEvent) -> None:
-        wanted = event.fields.get("response") or {}
-        await self._begin(self._settings_of(wanted), wanted)
+        await self._begin(event.fields.get("response") or {})
 
-    def _settings_of(self, wanted: dict[str, Any]) -> ResponseSettings:
-        wire = self.config.wire
-        output = {**wire["audio"]["output"], **wanted.get("audio", {}).get("output", {})}
-        if self._has_spoken and output["voice"] != self.config.voice:
-            raise ClientError(
-                "cannot_update_voice",
-                "Cannot update a conversation's voice if assistant audio is present.",
-            )
-        aside = wanted.get("conversation") == "none"
-        return ResponseSettings(
-            modality=wanted.get("output_modalities", wire["output_modalities"])[0],
-            voice=output["voice"],
-            output_format=output["format"],
-            max_output_tokens=wanted.get("max_output_tokens") or wire["max_output_tokens"],
-            metadata=wanted.get("metadata"),
-            conversation=None if aside else self.conversation,
-        )
-
-    async def _begin(self, settings: ResponseSettings, wanted: dict[str, Any]) -> None:
-        aside = settings.conversation is None
-        self._aside = [response for response in self._aside if not response.over]
-        blocking = self._active if self._active is not None and not self._active.over else None
-        if aside and len(self._aside) >= MAX_RESPONSES_ASIDE:
-            blocking = self._aside[0]
-        elif aside:
-            blocking = None
-        if blocking is not None:
-            raise ClientError(
-                "conversation_already_has_active_response",
-                "Conversation already has an active response in progress: "
-                f"{blocking.id}. Wait until the response is finished before creating a new one.",
-            )
-        given = self._given_entries(wanted)
+    async def _begin(self, wanted: dict[str, Any]) -> None:
+        await self._replies.begin(self.config, wanted, self._after_response)
         self._idle.cancel()
-        self._has_spoken = self._has_spoken or settings.modality == "audio"
-        response = Response(self._stage(wanted, given), settings)
-        if aside:
-            self._aside.append(response)
-        else:
-            self._active = response
-        self._tasks.start_soon(self._run_response, response, name="response")
 
-    async def _run_response(self, response: Response) -> None:
-        await response.run()
+    async def _cancel_response(self, event: ClientEvent) -> None:
+        await self._replies.cancel(event.fields.get("response_id"))
+
+    async def _after_response(self, response: Response) -> None:
         detection = self.config.turn_detection
-        if detection is None or response is not self._active or self._ear.speaking:
+        if detection is None or self._ear.speaking:
             return
         timeout_ms = detection.get("idle_timeout_ms")
         if timeout_ms is not None:
-            await self._wait_idle(response.audio_ms + timeout_ms, detection)
+            await self._wait_idle(response.audio_ms + timeout_ms, timeout_ms)
 
-    async def _wait_idle(self, wait_ms: float, detection: dict[str, Any]) -> None:
+    async def _wait_idle(self, wait_ms: float, timeout_ms: int) -> None:
         """The user says nothing after an answer: prompt for more, as if a turn had ended."""
         with anyio.CancelScope() as self._idle:
             await anyio.sleep(wait_ms / 1000)
             buffer = self._ear.buffer
-            start = max(
-                buffer.start_sample, buffer.end_sample - ms_to_samples(detection["idle_timeout_ms"])
-            )
+            start = max(buffer.start_sample, buffer.end_sample - ms_to_samples(timeout_ms))
             end = buffer.end_sample
             self._turn_item_id = item_id = new_id("item")
             await self.line.send(
@@ -348,52 +311,6 @@ class RealtimeSession:
             await self._commit(start, end)
             await self._respond_to_turn()
 
-    def _given_entries(self, wanted: dict[str, Any]) -> list[Entry] | None:
-        """The response's own input, None for the conversation's. Raises ClientError."""
-        if wanted.get("input") is None:
-            return None
-        items = [
-            self.conversation.retrieve(wire["id"])
-            if wire["type"] == "item_reference"
-            else new_item(wire)
-            for wire in wanted["input"]
-        ]
-        return [entry for item in items if (entry := to_entry(item)) is not None]
-
-    def _stage(self, wanted: dict[str, Any], given: list[Entry] | None) -> Stage:
-        wire = {**self.config.wire, **wanted}
-        tools, must_call = _tools_of(wire)
-        output = wanted.get("audio", {}).get("output", {})
-        speed = output.get("speed", self.config.speed)
-
-        async def context() -> Context:
-            await self._heard()
-            return Context(
-                entries=self.conversation.entries() if given is None else given,
-                instructions=wire["instructions"],
-                tools=tools,
-                must_call=must_call,
-                can_hear=self.engines.recogniser is not None,
-            )
-
-        async def speak(sentence: str) -> Speech:
-            pace = min(2.0, max(0.25, speed * self._pace))
-            return await self.room.work(lambda: self.engines.voice.speak(sentence, pace))
-
-        def set_pace(factor: float) -> None:
-            self._pace = factor
-
-        return Stage(
-            emit=self.line.send,
-            context=context,
-            responder=self.engines.responder,
-            speak=speak,
-            set_pace=set_pace,
-            think_ms=self.options.think_ms,
-            slow_delta_ms=self.faults.slow_delta_ms,
-            fail_code=self.faults.fail_response,
-        )
-
     async def _heard(self) -> None:
         """Wait, bounded, until everything the user said is text."""
         with anyio.move_on_after(HEARING_TIMEOUT_S):
@@ -403,36 +320,3 @@ class RealtimeSession:
                 if item is not None:
                     item.wire["content"] = [{"type": "input_audio", "transcript": hearing.text}]
                 self._hearings.pop(item_id, None)
-
-    async def _cancel_response(self, event: ClientEvent) -> None:
-        wanted = event.fields.get("response_id")
-        running = [self._active, *self._aside]
-        for response in running:
-            if response is None or response.over or wanted not in (None, response.id):
-                continue
-            response.cancel("client_cancelled")
-            await response.finished.wait()
-            return
-        raise ClientError(
-            "response_cancel_not_active", "Cancellation failed: no active response found"
-        )
-
-    async def _stop_active(self, reason: CancelReason) -> None:
-        if self._active is not None and not self._active.over:
-            self._active.cancel(reason)
-            await self._active.finished.wait()
-
-
-def _tools_of(wire: dict[str, Any]) -> tuple[list[Tool], str | None]:
-    """The tools a response may call and which of them it must."""
-    choice = wire["tool_choice"]
-    tools = [
-        Tool(tool["name"], tool.get("description") or "", tool.get("parameters") or {})
-        for tool in wire["tools"] or []
-        if tool["type"] == "function"
-    ]
-    if choice == "none":
-        return [], None
-    if choice == "required":
-        return tools, "*"
-    return tools, choice["name"] if isinstance(choice, dict) and "name" in choice else None

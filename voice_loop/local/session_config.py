@@ -1,7 +1,7 @@
 """What a session is set to: the object of `session.created`, and how `session.update` changes it.
 
-An update is taken whole or not at all; only what it names changes; null clears what may be null. The
-effective object always has every key. Held in the wire's own shape, read through properties.
+An update is taken whole or not at all; only what it names changes; null clears what may be null.
+The effective object always has every key. Held in the wire's own shape, read through properties.
 """
 
 from __future__ import annotations

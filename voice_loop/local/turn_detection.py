@@ -1,8 +1,8 @@
 """From likelihoods of speech to turns: when the user started, paused, went on and stopped.
 
 Pure: one likelihood per 32 ms frame in, at most one event out, times in samples of the appended
-audio. Start: two frames above the threshold. Silence counts below a second, lower threshold, so that
-a voice that wavers around the first does not chop its own sentence.
+audio. Start: two frames above the threshold. Silence counts below a second, lower threshold, so
+that a voice that wavers around the first does not chop its own sentence.
 """
 
 from __future__ import annotations
@@ -152,8 +152,9 @@ class TurnDetector:
 
 
 _TRAILING: Final = frozenset(
-    "a an and the of to in on at for with but or so because if when that my your is are was i um uh "
-    "er hmm like please can could would what how".split()
+    ("a", "an", "and", "the", "of", "to", "in", "on", "at", "for", "with", "but", "or", "so", "if")
+    + ("because", "when", "that", "my", "your", "is", "are", "was", "i", "um", "uh", "er", "hmm")
+    + ("like", "please", "can", "could", "would", "what", "how")
 )
 
 

@@ -1,8 +1,8 @@
 """The assistant's voice: one sentence of text in, 24 kHz audio with the time of every word out.
 
-`HibariVoice` is the real one: it trims the silence the model puts around a sentence, raises its level
-and is warmed up when loaded. `ToneVoice` hums at a fixed speed, for tests that must be quick. Both
-are blocking: the caller runs them in a worker thread. No sockets, no event loop.
+`HibariVoice` is the real one: it trims the silence the model puts around a sentence, raises its
+level and is warmed up when loaded. `ToneVoice` hums at a fixed speed, for tests that must be quick.
+Both are blocking: the caller runs them in a worker thread. No sockets, no event loop.
 """
 
 from __future__ import annotations
