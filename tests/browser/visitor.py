@@ -1,0 +1,162 @@
+"""A person at the page: what they click, see and hear."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+from playwright.sync_api import ConsoleMessage, Page, WebSocket
+
+from tests.listening import Samples, find, resample, windows_in_place
+from tests.speaker_tap import Recording, take_recordings
+from voice_loop.errors import WireError
+from voice_loop.protocol import codec
+from voice_loop.protocol.events import AudioChunk, AudioEnd, ErrorEvent, PlaybackReport
+
+PATIENCE_MS = 30_000
+TALK = "[data-voice=talk]"
+STATUS = "[data-voice-status]"
+LIVE = ("listening", "user_speaking", "thinking", "speaking")
+
+
+@dataclass
+class Wire:
+    """Everything that crossed the voice sockets of a page, decoded by the server's own codec."""
+
+    received: list[object] = field(default_factory=list)
+    sent: list[object] = field(default_factory=list)
+    undecodable: list[bytes | str] = field(default_factory=list)
+    sockets: int = 0
+
+    def watch(self, page: Page, path: str) -> None:
+        """Follow every socket of `page` whose URL holds `path`."""
+        page.on("websocket", lambda socket: self._follow(socket, path))
+
+    def _follow(self, socket: WebSocket, path: str) -> None:
+        if path not in socket.url.split("?")[0].removeprefix("ws://"):
+            return
+        if "/_event/?" in socket.url:
+            return
+        self.sockets += 1
+        socket.on("framereceived", lambda frame: self._note(frame, down=True))
+        socket.on("framesent", lambda frame: self._note(frame, down=False))
+
+    def _note(self, frame: bytes | str, *, down: bool) -> None:
+        try:
+            if down:
+                self.received.append(codec.decode_server(frame))
+            else:
+                self.sent.append(codec.decode_client(frame))
+        except WireError:
+            self.undecodable.append(frame)
+
+    def errors(self) -> list[ErrorEvent]:
+        """Errors the server told."""
+        return [event for event in self.received if isinstance(event, ErrorEvent)]
+
+    def reports(self) -> list[PlaybackReport]:
+        """What the page said it rendered."""
+        return [event for event in self.sent if isinstance(event, PlaybackReport)]
+
+    def items(self) -> dict[tuple[int, int], npt.NDArray[np.float32]]:
+        """Audio that came down, whole items by (turn, item)."""
+        parts: dict[tuple[int, int], list[AudioChunk]] = {}
+        for event in self.received:
+            if isinstance(event, AudioChunk):
+                parts.setdefault((event.turn, event.item), []).append(event)
+        return {
+            key: np.frombuffer(b"".join(chunk.pcm for chunk in chunks), "<i2").astype(np.float32)
+            / np.float32(32768)
+            for key, chunks in parts.items()
+        }
+
+    def completed_items(self) -> list[tuple[int, int]]:
+        """Items whose audio came to its end uncut."""
+        cut = {
+            event.turn
+            for event in self.received
+            if isinstance(event, AudioEnd) and event.reason != "completed"
+        }
+        return [key for key in self.items() if key[0] not in cut]
+
+
+class Visitor:
+    """One page, with its console, wire and loudspeaker watched."""
+
+    def __init__(self, page: Page, *, voice_path: str = "/voice") -> None:
+        self.page = page
+        self.wire = Wire()
+        self.console: list[str] = []
+        self.wire.watch(page, voice_path)
+        page.on("console", self._note_console)
+        page.on("pageerror", lambda error: self.console.append(f"pageerror: {error}"))
+
+    def _note_console(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            self.console.append(f"{message.type}: {message.text}")
+
+    def visit(self, url: str) -> None:
+        """Open the page and wait until it is alive."""
+        self.page.goto(url)
+        self.wait_for_status("idle")
+
+    def status(self) -> str:
+        """What the page shows."""
+        return self.page.locator(STATUS).first.get_attribute("data-voice-status") or ""
+
+    def wait_for_status(self, *names: str, timeout_ms: float = PATIENCE_MS) -> None:
+        """Until the page shows one of `names`."""
+        wanted = ", ".join(f'[data-voice-status="{name}"]' for name in names)
+        self.page.locator(wanted).first.wait_for(state="attached", timeout=timeout_ms)
+
+    def click_talk(self) -> None:
+        """The big button."""
+        self.page.locator(TALK).click()
+
+    def start_talking(self) -> None:
+        """Click and wait until the assistant listens."""
+        self.click_talk()
+        self.wait_for_status(*LIVE)
+
+    def wait_for_answers(self, count: int, *, timeout_ms: float = 120_000) -> None:
+        """Until `count` answers were played to their end."""
+        deadline = self.page.evaluate("performance.now()") + timeout_ms
+        while len(self.finished_turns()) < count:
+            if self.page.evaluate("performance.now()") > deadline:
+                raise AssertionError(
+                    f"{len(self.finished_turns())} of {count} answers; status {self.status()}; "
+                    f"errors {self.wire.errors()}; console {self.console}"
+                )
+            self.page.wait_for_timeout(200)
+
+    def finished_turns(self) -> set[int]:
+        """Turns whose audio was played to its end."""
+        return {report.turn for report in self.wire.reports() if report.phase == "finished"}
+
+    def underruns(self) -> int:
+        """Counted by the page's player."""
+        return max((report.underruns for report in self.wire.reports()), default=0)
+
+    def heard(self) -> Recording:
+        """What the loudspeaker got: the one context's recording that holds sound."""
+        recordings = [tape for tape in take_recordings(self.page) if tape.length_s > 0]
+        assert recordings, "nothing was ever played"
+        return max(recordings, key=lambda tape: float(np.max(np.abs(tape.samples))))
+
+    def assert_played_whole(self, *, least: int) -> None:
+        """Every completed item that came down the wire is in the loudspeaker's recording: sample
+        for sample at one constant lag, so nothing was lost, repeated or torn."""
+        tape = self.heard()
+        assert tape.missing_blocks == 0, "the recorder missed blocks: the machine is too busy"
+        whole = 0
+        for key in self.wire.completed_items():
+            if key[0] not in self.finished_turns():
+                continue
+            sent: Samples = resample(self.wire.items()[key], 24_000, tape.rate_hz)
+            match = find(sent, tape.samples)
+            figures = windows_in_place(sent, tape.samples, match.lag, tape.rate_hz)
+            assert figures, f"item {key} holds no sound"
+            assert min(figures) > 0.97, f"item {key} was torn: {figures}"
+            whole += 1
+        assert whole >= least, f"only {whole} items were played whole"

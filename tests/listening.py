@@ -1,0 +1,65 @@
+"""Hearing with numbers: was what was sent really what was played, sample for sample?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Samples = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Match:
+    """Where a piece of sound was found in a recording."""
+
+    lag: int
+    """Sample of the recording at which the piece begins."""
+    correlation: float
+    """1 is identical up to loudness."""
+
+
+def resample(samples: Samples, from_hz: int, to_hz: int) -> Samples:
+    """By the spectrum: exact below the lower of both limits."""
+    count = round(len(samples) * to_hz / from_hz)
+    spectrum = np.fft.rfft(samples)
+    wanted = np.zeros(count // 2 + 1, dtype=np.complex128)
+    shared = min(len(spectrum), len(wanted))
+    wanted[:shared] = spectrum[:shared]
+    return np.asarray(np.fft.irfft(wanted, count) * (count / len(samples)), dtype=np.float32)
+
+
+def find(piece: Samples, recording: Samples) -> Match:
+    """The best place of `piece` in `recording`."""
+    size = 1 << (len(piece) + len(recording) - 1).bit_length()
+    spectrum = np.fft.rfft(recording, size) * np.conj(np.fft.rfft(piece, size))
+    scores = np.fft.irfft(spectrum, size)[: max(1, len(recording) - len(piece) + 1)]
+    lag = int(np.argmax(scores))
+    return Match(lag, correlation(piece, recording[lag : lag + len(piece)]))
+
+
+def correlation(one: Samples, other: Samples) -> float:
+    """Normalised; 0 when either is silent or their lengths differ."""
+    if len(one) != len(other):
+        return 0.0
+    strength = float(np.linalg.norm(one) * np.linalg.norm(other))
+    return float(np.dot(one, other)) / strength if strength > 0 else 0.0
+
+
+def windows_in_place(
+    sent: Samples, recording: Samples, start: int, rate_hz: int, *, window_s: float = 0.5
+) -> list[float]:
+    """Correlation of each window of `sent` with the recording at one constant lag `start`.
+
+    A sample that is lost, repeated or late moves everything behind it: from there on the figures
+    fall. Windows that are nearly silent are left out: they say nothing.
+    """
+    window = int(window_s * rate_hz)
+    loud = float(np.sqrt(np.mean(np.square(sent, dtype=np.float64)))) * 0.1
+    figures = []
+    for at in range(0, len(sent) - window + 1, window):
+        piece = sent[at : at + window]
+        if float(np.sqrt(np.mean(np.square(piece, dtype=np.float64)))) > loud:
+            figures.append(correlation(piece, recording[start + at : start + at + window]))
+    return figures

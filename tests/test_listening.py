@@ -1,0 +1,39 @@
+"""The instruments of the browser tests find what is there, and notice what is missing."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tests.listening import find, resample, windows_in_place
+
+RATE_HZ = 48_000
+
+
+def tone_of_noise(seconds: float, seed: int = 3) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
+    rng = np.random.default_rng(seed)
+    return np.asarray(rng.normal(0, 0.1, int(seconds * RATE_HZ)), dtype=np.float32)
+
+
+def test_a_piece_is_found_where_it_was_put() -> None:
+    piece = tone_of_noise(1)
+    recording = np.concatenate(
+        [np.zeros(12_345, np.float32), piece * 0.5, np.zeros(999, np.float32)]
+    )
+    match = find(piece, recording)
+    assert match.lag == 12_345
+    assert match.correlation > 0.999
+
+
+def test_a_few_lost_samples_in_the_middle_are_noticed() -> None:
+    piece = tone_of_noise(3)
+    whole = np.concatenate([piece, np.zeros(200, np.float32)])
+    cut = np.concatenate([piece[:70_000], piece[70_100:], np.zeros(300, np.float32)])
+    assert min(windows_in_place(piece, whole, 0, RATE_HZ)) > 0.999
+    assert min(windows_in_place(piece, cut, 0, RATE_HZ)) < 0.5
+
+
+def test_resampling_keeps_a_tone() -> None:
+    time_s = np.arange(24_000) / 24_000
+    tone = np.sin(2 * np.pi * 440 * time_s).astype(np.float32)
+    wanted = np.sin(2 * np.pi * 440 * np.arange(48_000) / 48_000)
+    assert np.max(np.abs(resample(tone, 24_000, 48_000) - wanted)) < 1e-3
