@@ -349,6 +349,23 @@ async def test_a_model_name_that_is_no_header_is_a_rejection_not_a_crash() -> No
             await provider.connect(SETTINGS)
 
 
+async def test_an_address_that_is_none_is_a_rejection() -> None:
+    with anyio.fail_after(5), pytest.raises(ProviderRejected):
+        await provider_for("ftp://127.0.0.1/v1").connect(SETTINGS)
+
+
+async def test_refusing_even_no_transcription_is_a_rejection() -> None:
+    async def part(stage: Stage) -> None:
+        await stage.send(created())
+        while True:
+            update = await stage.receive("session.update")
+            param = "session.audio.input.transcription"
+            await stage.send(error("invalid_value", event_id=update["event_id"], param=param))
+
+    caught = await refusal_of(part)
+    assert (caught.code, caught.detail_code) == ("provider_rejected", "transcription")
+
+
 async def test_a_peer_that_speaks_something_else_is_given_up() -> None:
     async def part(stage: Stage) -> None:
         await stage.send(*["hello"] * (MAX_MALFORMED + 1))
@@ -363,15 +380,14 @@ async def test_cancelling_the_connect_leaves_nothing_open() -> None:
 
     async def part(stage: Stage) -> None:
         await stage.send(created())
+        await stage.receive("session.update")
         await stage.until_closed()
         closed.set()
 
     async with realtime_peer(part) as peer:
         async with anyio.create_task_group() as group:
             group.start_soon(provider_for(peer.url).connect, SETTINGS)
-            with anyio.fail_after(5):
-                while not peer.requests:
-                    await anyio.lowlevel.checkpoint()
+            await peer.frames_up_to(1)  # our settings are out, their acknowledgement is awaited
             group.cancel_scope.cancel()
         with anyio.fail_after(5):
             await closed.wait()

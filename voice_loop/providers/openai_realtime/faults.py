@@ -30,6 +30,7 @@ _WIRE_CODES: Final = {
     "model_deprecated": "provider_model_unknown",
     "deploymentnotfound": "provider_model_unknown",
     "session_expired": "provider_expired",
+    "local_unavailable": "local_unavailable",
 }
 _STATUS_CODES: Final = {
     401: "provider_key_refused",
