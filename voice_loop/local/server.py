@@ -26,7 +26,7 @@ from websockets.http11 import Response as HttpResponse
 from voice_loop.errors import ConfigError
 from voice_loop.local import events
 from voice_loop.local.brain.builtin import BuiltinResponder
-from voice_loop.local.engines import EngineLoader, EngineRoom, real_engines
+from voice_loop.local.engines import EngineLoader, EngineRoom, Engines, real_engines
 from voice_loop.local.line import SocketLine
 from voice_loop.local.options import Faults, LocalOptions
 from voice_loop.local.session import Line, RealtimeSession
@@ -188,12 +188,17 @@ def _refusal(status: int, retry_after_s: float | None) -> HttpResponse:
 
 @asynccontextmanager
 async def serve(
-    options: LocalOptions | None = None, load: EngineLoader | None = None
+    options: LocalOptions | None = None, engines: Engines | EngineLoader | None = None
 ) -> AsyncIterator[LocalServer]:
-    """Listen until the context ends. `load` gives the engines when the first session begins, the
-    real models unless told otherwise. Raises OSError when the port is taken."""
+    """Listen until the context ends. `engines` (or what loads them) are ready when the first
+    session begins; the real models unless told otherwise. Raises OSError when the port is taken."""
     options = options or LocalOptions()
-    load = load or (lambda: real_engines(BuiltinResponder()))
+
+    def load() -> Engines:
+        if engines is None:
+            return real_engines(BuiltinResponder())
+        return engines if isinstance(engines, Engines) else engines()
+
     server = LocalServer(options, EngineRoom(load))
     async with listen(
         server.handle,
