@@ -111,7 +111,7 @@ _REFUSED_NODES: Final[dict[type[ast.AST], str]] = {
     ast.NotIn: "no `not in`: use indexOf(x) < 0, or Map.has",
 }
 _BOOLEAN_METHODS: Final = words(
-    "has includes startsWith endsWith matches contains test delete hasAttribute"
+    "has hasOwn includes startsWith endsWith matches contains test delete hasAttribute"
 )
 # PScript binds an instance's methods except those that Object has as well.
 _UNBOUND_METHODS: Final = words("assign create entries freeze is keys values name length")

@@ -302,6 +302,18 @@ class Map:
             function(value, key)
 
 
+class Object:
+    """The parts of JavaScript's Object that read plain objects, which are dicts here."""
+
+    @staticmethod
+    def keys(source: dict[str, Any]) -> Array:
+        return Array(source)
+
+    @staticmethod
+    def hasOwn(source: dict[str, Any], name: str) -> bool:
+        return name in source
+
+
 class Error(Exception):
     """What browser Python raises; `.message` and `.name` as JavaScript errors have them."""
 

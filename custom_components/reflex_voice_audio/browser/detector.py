@@ -1,0 +1,281 @@
+"""When a person begins to speak, and whether it is speech: decided in the browser, every 10 ms.
+
+A sound is a *candidate* 20 to 30 ms after its onset, *confirmed* when speech-like evidence adds up
+or it simply lasts, *rejected* when it ends before, and *ended* after a silence. Evidence is voiced
+frames with formants: not a hum, not a click, not a rush of noise. While the assistant is audible a
+frame counts only above the echo expected of it. The floor of the room is followed all the time.
+All thresholds are in DEFAULTS; knows samples and frames, no ports and no clock.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from .echo import EchoModel
+from .jsapi import Float32Array, Float64Array, Object
+from .noise import NoiseFloor
+from .spectrum import BAND_COUNT, FRAME_SAMPLES, Spectrum
+
+FRAME_MS: int = 10
+HUM_BANDS: int = 3
+STEADY_EVIDENCE_MS: int = 50
+FIRST_BAND: int = 1
+HIGH_BAND: int = 8
+
+DEFAULTS: dict[str, float] = {
+    # Pause on a candidate while the assistant is audible; 0 never does.
+    "barge_in": 1,
+    "confirm_speech_ms": 250,
+    "confirm_sound_ms": 700,
+    "reject_silence_ms": 160,
+    "end_silence_ms": 300,
+    "candidate_ms": 30,
+    "candidate_hiss_ms": 60,
+    # A frame is part of a sound when bands rise this far above what is expected in them.
+    "noise_margin_db": 5,
+    "echo_margin_db": 3,
+    "start_score_db": 20,
+    "keep_score_db": 8,
+    "minimum_level_dbfs": -58,
+    # More care at the beginning of a reply, fading out.
+    "care_db": 6,
+    "care_ms": 1000,
+    "reference_hold_ms": 400,
+    # What counts as speech-like.
+    "periodicity": 0.6,
+    "hum_db": -17,
+    "voiced_bands": 4,
+    "unvoiced_weight": 0.3,
+    "click_drop_db": 6,
+}
+
+QUIET: int = 0
+RISING: int = 1
+CANDIDATE: int = 2
+CONFIRMED: int = 3
+
+
+class SpeechDetector:
+    """Feeds on frames of microphone and reference, tells phases of sounds."""
+
+    def __init__(self, tell: Callable[[str, int, int, bool], None]) -> None:
+        """`tell(phase, sound, onset, during_playback)`; `onset` is a position in samples."""
+        self.tell = tell
+        self.spectrum = Spectrum()
+        self.echo = EchoModel()
+        self.noise = NoiseFloor()
+        self.settings: dict[str, float] = {}
+        self.barge_in: bool = True
+        self.running: bool = True
+        self.position = 0
+        self.state = QUIET
+        self.sound = 0
+        self.onset = 0
+        self.last_active = 0
+        self.during_playback: bool = False
+        self.active_frames = 0
+        self.silent_frames = 0
+        self.sustained = 0
+        self.peak_energy = 0.0
+        self.evidence_ms = 0.0
+        self.sound_ms = 0.0
+        self.voiced_ago = 100
+        self.score = 0.0
+        self.bands_over = 0
+        self.low_over = 0
+        self.weak = Float64Array(8)
+        self.configure({})
+
+    def configure(self, message: Any) -> None:
+        """Take the settings that `message` has; the rest are as they were, or the defaults."""
+        names = Object.keys(DEFAULTS)
+        for i in range(len(names)):
+            name = names[i]
+            if Object.hasOwn(message, name):
+                self.settings[name] = message[name]
+            elif not Object.hasOwn(self.settings, name):
+                self.settings[name] = DEFAULTS[name]
+        values = self.settings
+        self.barge_in = values["barge_in"] > 0
+        self.noise_margin = math.pow(10.0, values["noise_margin_db"] / 10.0)
+        self.minimum_power = math.pow(10.0, values["minimum_level_dbfs"] / 10.0)
+        self.hum_ratio = math.pow(10.0, values["hum_db"] / 10.0)
+        self.click_ratio = math.pow(10.0, -values["click_drop_db"] / 10.0)
+        self.hold_frames = math.ceil(values["reference_hold_ms"] / FRAME_MS)
+
+    def relearn(self) -> None:
+        """The device changed: the floor and the echo are unknown again."""
+        self.echo.relearn()
+        self.noise.relearn()
+
+    def stop(self) -> None:
+        """Hear nothing; an open sound is over."""
+        self.running = False
+        self._close()
+
+    def start(self) -> None:
+        """Hear again."""
+        self.running = True
+
+    def push(self, frame: Float32Array, reference: Float32Array, energy: float) -> None:
+        """Take 10 ms of both at 24 kHz; `energy` is the microphone's mean square."""
+        self.position += FRAME_SAMPLES
+        self.spectrum.analyse(frame, reference)
+        self.echo.predict(self.spectrum.reference_bands)
+        if not self.running:
+            return
+        bands = self.spectrum.microphone_bands
+        self._measure(bands)
+        keep = self.state != QUIET
+        limit = self.settings["keep_score_db"] if keep else self.settings["start_score_db"]
+        active = self.score >= limit and self.bands_over >= (1 if keep else 2)
+        self._step(active, energy)
+        self.echo.learn(bands, self.noise.power, self.state != QUIET)
+        steady = self.noise.follow(bands, self.echo.total, self.state != QUIET and active) is True
+        if steady and self.evidence_ms < STEADY_EVIDENCE_MS:
+            # A sound that only goes on, without a voice in it, is the room's new floor.
+            self.noise.accept()
+            self._close()
+
+    def _measure(self, bands: Float64Array) -> None:
+        """How far this frame rises above the floor and the echo."""
+        margin = self.settings["echo_margin_db"]
+        age = self.echo.reply_frames * FRAME_MS
+        if age < self.settings["care_ms"]:
+            margin += self.settings["care_db"] * (1.0 - age / self.settings["care_ms"])
+        echo_margin = math.pow(10.0, margin / 10.0)
+        self.score = 0.0
+        self.bands_over = 0
+        self.low_over = 0
+        power = 0.0
+        least = 0.0
+        for band in range(BAND_COUNT):
+            floor = self.noise.power[band] * self.noise_margin
+            limit = floor + self.echo.expected[band] * echo_margin
+            value = bands[band]
+            power += value
+            least += limit
+            if band >= FIRST_BAND and value > limit * 1.6:
+                over = min(15.0, 10.0 * math.log10(value / limit))
+                self.score += over
+                self.bands_over += 1
+                if band < HIGH_BAND:
+                    self.low_over += 1
+        if power < self.minimum_power:
+            self.score = 0.0
+            self.bands_over = 0
+        for i in range(7):
+            self.weak[i] = self.weak[i + 1]
+        self.weak[7] = 1.0 if power > least * 0.7 and power > self.minimum_power * 0.3 else 0.0
+
+    def _step(self, active: bool, energy: float) -> None:
+        self.voiced_ago += 1
+        if active:
+            self.silent_frames = 0
+            self.last_active = self.position
+        else:
+            self.silent_frames += 1
+        if self.state == QUIET:
+            if active:
+                self._rise()
+                self._sustain(energy)
+        elif self.state == RISING:
+            self._sustain(energy if active else 0.0)
+            if self.silent_frames >= 3:
+                self.state = QUIET
+        else:
+            self._follow(active)
+
+    def _rise(self) -> None:
+        """A first frame: note the onset where the energy rose, some frames back at most."""
+        self.state = RISING
+        back = 1
+        while back < 5 and self.weak[7 - back] > 0.0:
+            back += 1
+        self.onset = self.position - back * FRAME_SAMPLES
+        self.during_playback = self.echo.is_audible(self.hold_frames)
+        self.active_frames = 0
+        self.sustained = 0
+        self.peak_energy = 0.0
+        self.evidence_ms = 0.0
+        self.sound_ms = 0.0
+        self.voiced_ago = 100
+        self.echo.put_aside(back + 2)
+
+    def _sustain(self, energy: float) -> None:
+        """Whether the rise lasts: a click falls off at once, speech does not."""
+        if energy <= 0.0:
+            return
+        self.active_frames += 1
+        if energy > self.peak_energy:
+            self.peak_energy = energy
+        if energy >= self.peak_energy * self.click_ratio:
+            self.sustained += 1
+        else:
+            self.sustained = 0
+            self.peak_energy = energy
+        self._weigh()
+        hiss = self.low_over < 2
+        needed = self.settings["candidate_hiss_ms"] if hiss else self.settings["candidate_ms"]
+        if self.sustained * FRAME_MS >= needed:
+            self.state = CANDIDATE
+            self.sound += 1
+            self.tell("candidate", self.sound, self.onset, self.during_playback)
+
+    def _follow(self, active: bool) -> None:
+        """An open sound: count what speaks for speech, and the silence that ends it."""
+        if active:
+            self._weigh()
+        else:
+            self.sound_ms = max(0.0, self.sound_ms - FRAME_MS)
+        silence = self.silent_frames * FRAME_MS
+        if self.state == CONFIRMED:
+            if silence >= self.settings["end_silence_ms"]:
+                self._close()
+        elif (
+            self.evidence_ms >= self.settings["confirm_speech_ms"]
+            or self.sound_ms >= self.settings["confirm_sound_ms"]
+        ):
+            self.state = CONFIRMED
+            self.tell("confirmed", self.sound, self.onset, self.during_playback)
+        elif silence >= self.settings["reject_silence_ms"]:
+            self._close()
+
+    def _weigh(self) -> None:
+        """Add this frame to the evidence."""
+        self.sound_ms += FRAME_MS
+        if self._is_voice():
+            self.evidence_ms += FRAME_MS
+            self.voiced_ago = 0
+        elif self.voiced_ago < 15 and self.bands_over >= 3:
+            self.evidence_ms += FRAME_MS * self.settings["unvoiced_weight"]
+
+    def _is_voice(self) -> bool:
+        """Voiced, with energy above the hum, in several bands: a vowel or close to it."""
+        if self.bands_over < self.settings["voiced_bands"]:
+            return False
+        bands = self.spectrum.microphone_bands
+        hum = 0.0
+        formants = 0.0
+        for band in range(BAND_COUNT):
+            above = max(0.0, bands[band] - self.noise.power[band] - self.echo.expected[band])
+            if band < HUM_BANDS:
+                hum += above
+            else:
+                formants += above
+        if formants < hum * self.hum_ratio:
+            return False
+        return self.spectrum.periodicity() >= self.settings["periodicity"]
+
+    def _close(self) -> None:
+        """The open sound is over."""
+        state = self.state
+        self.state = QUIET
+        if state == CANDIDATE:
+            if self.during_playback:
+                self.echo.take_back((self.position - self.onset) // FRAME_SAMPLES)
+            self.tell("rejected", self.sound, self.onset, self.during_playback)
+        elif state == CONFIRMED:
+            self.tell("ended", self.sound, self.onset, self.during_playback)

@@ -1,0 +1,44 @@
+"""The playback worklet: `Playout` behind a port and a render callback."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .jsapi import AudioWorkletProcessor, bound, globalThis
+from .playout import Playout
+from .worklet import register
+
+
+class PlaybackProcessor(AudioWorkletProcessor):
+    """0 inputs, 1 output. Messages: see `Playout.receive`; {type: "peer", port}; {type: "stop"}."""
+
+    def __init__(self, options: Any) -> None:
+        self.alive: bool = True
+        self.playout = Playout(globalThis.sampleRate, bound(self.send, self))
+        self.port.onmessage = bound(self.on_message, self)
+
+    def on_message(self, event: Any) -> None:
+        message = event.data
+        if message.type == "peer":
+            message.port.onmessage = bound(self.on_peer, self)
+        elif message.type == "stop":
+            self.alive = False
+        else:
+            self.playout.receive(message)
+
+    def on_peer(self, event: Any) -> None:
+        self.playout.receive_peer(event.data)
+
+    def send(self, message: Any) -> None:
+        self.port.postMessage(message)
+
+    def process(self, inputs: Any, outputs: Any, parameters: Any) -> bool:
+        channels = outputs[0]
+        first = channels[0]
+        self.playout.render(first, len(first), globalThis.currentTime)
+        for i in range(1, len(channels)):
+            channels[i].set(first)
+        return self.alive
+
+
+register("voice-playback", PlaybackProcessor)

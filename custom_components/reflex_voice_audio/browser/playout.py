@@ -1,0 +1,526 @@
+"""What the speaker plays: a ring of 24 kHz samples, pulled through the resampler by the quantum.
+
+The rule: every sample is accounted for. `rendered` counts what left for the output, `heard` what
+had left one output latency ago, both per item, and pausing costs no sample: playback goes on with
+the very next one. Every change between sound and silence is a fade of a few milliseconds. Audio of
+turns that were flushed is dropped on arrival and counted. Knows nothing of ports or worklets:
+messages come in through `receive`, reports go out through a callback.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from .dsp import WIRE_RATE_HZ, Resampler
+from .jsapi import Array, Float32Array, Float64Array, Int16Array
+
+RING_SAMPLES: int = 96000
+FADE_SECONDS: float = 0.004
+START_MIN_MS: float = 60.0
+START_MAX_MS: float = 400.0
+START_GROWTH_MS: float = 40.0
+START_SHRINK_MS: float = 10.0
+SHRINK_AFTER_SECONDS: float = 10.0
+START_WAIT_SECONDS: float = 0.3
+REPORT_SECONDS: float = 0.1
+PEER_PAUSE_SECONDS: float = 3.0
+HISTORY: int = 1024
+
+IDLE: int = 0
+BUFFERING: int = 1
+PLAYING: int = 2
+
+
+class Segment:
+    """A stretch of one item that lies in one piece on the playing line."""
+
+    def __init__(self, turn: int, item: int, position: int, begin: int) -> None:
+        self.turn = turn
+        self.item = item
+        self.position = position
+        self.begin = begin
+        self.length = 0
+        self.ended: bool = False
+        self.started: bool = False
+
+
+class Playout:
+    """The playback worklet's whole behaviour."""
+
+    def __init__(self, rate: float, report: Callable[[Any], None]) -> None:
+        self.rate = rate
+        self.post = report
+        self.quantum = 128
+        self.resampler = Resampler(WIRE_RATE_HZ, rate, math.ceil(128 * WIRE_RATE_HZ / rate) + 64)
+        self.ring = Int16Array(RING_SAMPLES)
+        self.scratch = Float32Array(math.ceil(128 * WIRE_RATE_HZ / rate) + 64)
+        self.head = 0
+        self.held = 0
+        # Indices on the playing line: every sample ever queued has one.
+        self.queued = 0
+        self.taken = 0
+        self.rendered = 0
+        self.base = 0
+        self.outputs = 0
+        self.segments = Array()
+        self.state = IDLE
+        self.draining: bool = False
+        self.gain = 0.0
+        self.fade_samples = max(1, math.floor(FADE_SECONDS * rate + 0.5))
+        self.gain_step = 1.0 / self.fade_samples
+        self.paused_by_page: bool = False
+        self.paused_by_peer: bool = False
+        self.pause_reported: bool = False
+        self.peer_pause_time = 0.0
+        self.flush_turn = -1
+        self.flush_id: Any = None
+        self.flushing: bool = False
+        self.flushed_turn = -1
+        self.start_ms = START_MIN_MS
+        self.smooth_samples = 0
+        self.waited = 0
+        self.underruns = 0
+        self.dropped = 0
+        self.latency = 0.0
+        self.now = 0.0
+        self.since_report = 0.0
+        self.stopped_time = 0.0
+        self.history_time = Float64Array(HISTORY)
+        self.history_rendered = Float64Array(HISTORY)
+        self.history_last = 0
+
+    # What comes in.
+
+    def receive(self, message: Any) -> None:
+        """One message of the page."""
+        kind = message.type
+        if kind == "audio":
+            self.add_audio(message.turn, message.item, message.position, Int16Array(message.pcm))
+        elif kind == "end":
+            self.end_item(message.turn, message.item)
+        elif kind == "flush":
+            self.flush(message.turn, message.id)
+        elif kind == "pause":
+            self.pause(False)
+        elif kind == "resume":
+            self.resume()
+        elif kind == "latency":
+            self.latency = message.seconds
+
+    def receive_peer(self, message: Any) -> None:
+        """One message of the capture worklet: a sound may be an interruption, or was none."""
+        if message.type == "pause":
+            self.pause(True)
+        elif message.type == "resume":
+            self.paused_by_peer = False
+
+    def add_audio(self, turn: int, item: int, position: int, pcm: Int16Array) -> None:
+        """Queue samples of an item; what is flushed, known already or too much is dropped."""
+        total = len(pcm)
+        last = self._last_segment()
+        if turn <= self.flushed_turn or (last is not None and turn < last.turn):
+            self.dropped += 1
+            return
+        skip = 0
+        if last is None or last.turn != turn or last.item != item:
+            last = self._open_segment(turn, item, position)
+        else:
+            expected = last.position + last.length
+            if position < expected:
+                skip = min(total, expected - position)
+            elif position > expected:
+                self.dropped += 1
+                last = self._open_segment(turn, item, position)
+        count = min(total - skip, RING_SAMPLES - self.held)
+        if count < total - skip:
+            self.dropped += 1
+        self._write(pcm, skip, count)
+        last.length += count
+        if self.state == IDLE and count > 0:
+            self.state = BUFFERING
+            self.waited = 0
+
+    def _open_segment(self, turn: int, item: int, position: int) -> Segment:
+        last = self._last_segment()
+        segment = Segment(turn, item, position, self.queued)
+        if last is not None:
+            if last.turn == turn and last.item == item:
+                segment.started = last.started
+            else:
+                last.ended = True
+        self.segments.push(segment)
+        return segment
+
+    def _last_segment(self) -> Any:
+        count = len(self.segments)
+        if count == 0:
+            return None
+        return self.segments[count - 1]
+
+    def _write(self, pcm: Int16Array, skip: int, count: int) -> None:
+        ring = self.ring
+        at = self.head + self.held
+        if at >= RING_SAMPLES:
+            at -= RING_SAMPLES
+        for i in range(count):
+            ring[at] = pcm[skip + i]
+            at += 1
+            if at == RING_SAMPLES:
+                at = 0
+        self.held += count
+        self.queued += count
+
+    def end_item(self, turn: int, item: int) -> None:
+        """No more audio comes for the item: running dry after it is no underrun."""
+        for i in range(len(self.segments)):
+            segment = self.segments[i]
+            if segment.turn == turn and segment.item == item:
+                segment.ended = True
+
+    def pause(self, by_peer: bool) -> None:
+        """Fade out and hold; nothing is lost. Ignored when there is nothing to hold."""
+        if self.state == IDLE:
+            return
+        if by_peer:
+            self.paused_by_peer = True
+            self.peer_pause_time = self.now
+        else:
+            self.paused_by_page = True
+
+    def resume(self) -> None:
+        """Go on with the sample after the last one rendered."""
+        self.paused_by_page = False
+        self.paused_by_peer = False
+
+    def flush(self, turn: int, flush_id: Any) -> None:
+        """Drop every turn up to `turn`, after a fade if it is sounding; then report `flushed`."""
+        if self.flushing:
+            self._complete_flush()
+        self.flushed_turn = max(self.flushed_turn, turn)
+        self.flush_turn = turn
+        self.flush_id = flush_id
+        self.flushing = True
+        sounding = self._sounding_segment()
+        if self.gain <= 0.0 or sounding is None or sounding.turn > turn:
+            self._complete_flush()
+
+    def _sounding_segment(self) -> Any:
+        """The segment that the next sample to render belongs to."""
+        found = None
+        for i in range(len(self.segments)):
+            segment = self.segments[i]
+            if found is None or segment.begin <= self.rendered:
+                found = segment
+        return found
+
+    def _complete_flush(self) -> None:
+        self.flushing = False
+        heard = self._heard()
+        segment = self._segment_at(heard)
+        if segment is not None and segment.turn <= self.flush_turn:
+            if self.gain > 0.0 or not self.pause_reported:
+                self.stopped_time = self.now
+            self._report("stopped")
+        message = self._message("flushed", segment, heard)
+        message["id"] = self.flush_id
+        self._drop_flushed()
+        self.post(message)
+
+    def _drop_flushed(self) -> None:
+        kept = Array()
+        first = self.queued
+        for i in range(len(self.segments)):
+            segment = self.segments[i]
+            if segment.turn > self.flush_turn:
+                first = min(first, segment.begin)
+                kept.push(segment)
+        self.segments = kept
+        gone = first - self.taken
+        if gone <= 0 and len(kept) > 0:
+            # What sounds is newer than what was flushed.
+            return
+        self.head = self.head + gone
+        if self.head >= RING_SAMPLES:
+            self.head -= RING_SAMPLES
+        self.held -= gone
+        self.taken = first
+        self.paused_by_page = False
+        self.paused_by_peer = False
+        self.pause_reported = False
+        self.gain = 0.0
+        self._begin_stretch()
+        self.state = BUFFERING if self.held > 0 else IDLE
+        self.waited = 0
+
+    def _begin_stretch(self) -> None:
+        """The next sample taken begins a new stretch of the resampler."""
+        self.resampler.reset()
+        self.draining = False
+        self.base = self.taken
+        self.outputs = 0
+
+    # What goes out.
+
+    def render(self, target: Float32Array, count: int, time: float) -> None:
+        """Fill `target` with the quantum that begins at `time` (context seconds)."""
+        self.now = time + count / self.rate
+        if self.paused_by_peer and self.now - self.peer_pause_time > PEER_PAUSE_SECONDS:
+            # The capture side is gone: a question nobody answers must not end the answer.
+            self.paused_by_peer = False
+        made = 0
+        if self.state == BUFFERING and not self._is_paused():
+            self._try_start(count)
+        if self.state == PLAYING:
+            made = self._play(target, count, time)
+        for i in range(made, count):
+            target[i] = 0.0
+        self._remember()
+        self._retire()
+        self.since_report += count / self.rate
+        if self.state == PLAYING and self.gain > 0.0 and self.since_report >= REPORT_SECONDS:
+            self._report("playing")
+
+    def _is_paused(self) -> bool:
+        return self.paused_by_page or self.paused_by_peer
+
+    def _is_ended(self) -> bool:
+        """Whether what is queued is complete: nothing more is promised."""
+        last = self._last_segment()
+        return last is None or last.ended
+
+    def _try_start(self, count: int) -> None:
+        self.waited += count
+        enough = self.held >= self.start_ms * WIRE_RATE_HZ / 1000.0
+        waited = self.waited >= START_WAIT_SECONDS * self.rate
+        if self._is_ended() and self.held == 0:
+            self._finish_stretch()
+        elif enough or self._is_ended() or (waited and self.held > 0):
+            self.state = PLAYING
+            self.smooth_samples = 0
+
+    def _play(self, target: Float32Array, count: int, time: float) -> int:
+        goal = 0.0 if self._is_paused() or self.flushing else 1.0
+        if goal == 0.0 and self.gain <= 0.0:
+            self._hold(time)
+            return 0
+        if goal > 0.0 and self.pause_reported:
+            self.pause_reported = False
+            self._report("resumed")
+        most = count
+        if goal == 0.0:
+            most = min(count, math.ceil(self.gain / self.gain_step))
+        self._take(most)
+        left = self._outputs_left()
+        made = self.resampler.produce(target, 0, min(most, left))
+        self._shape(target, made, goal, left)
+        self._account(made, time)
+        if goal == 0.0 and (self.gain <= 0.0 or made < most):
+            self.gain = 0.0
+            self._hold(time + made / self.rate)
+        elif goal > 0.0 and made >= left:
+            self._run_dry()
+        return made
+
+    def _hold(self, time: float) -> None:
+        """The output is silent from `time` on, because of a pause or a flush."""
+        if self.flushing:
+            self.stopped_time = time
+            self.pause_reported = True
+            self._complete_flush()
+        elif not self.pause_reported:
+            self.pause_reported = True
+            self.stopped_time = time
+            self._report("paused")
+
+    def _take(self, most: int) -> None:
+        """Move from the ring into the resampler what `most` outputs need."""
+        need = self.resampler.needed(most)
+        # What arrives while the end is played out begins a new stretch.
+        count = 0 if self.draining else min(need, self.held)
+        scratch = self.scratch
+        ring = self.ring
+        at = self.head
+        for i in range(count):
+            scratch[i] = ring[at] / 32768.0
+            at += 1
+            if at == RING_SAMPLES:
+                at = 0
+        self.head = at
+        self.held -= count
+        self.taken += count
+        if self.draining or (self.held == 0 and self._is_ended()):
+            self.draining = True
+            for i in range(count, need):
+                scratch[i] = 0.0
+            count = need
+        self.resampler.feed(scratch, count)
+
+    def _outputs_left(self) -> int:
+        """Outputs until the sound must be over, if nothing more arrives."""
+        if self.draining:
+            end = math.ceil((self.taken - self.base) * self.rate / WIRE_RATE_HZ)
+            return max(0, end - self.outputs)
+        more = self.held
+        if self._is_ended():
+            more += self.resampler.lookahead()
+        return self.resampler.outputs_of(more)
+
+    def _shape(self, target: Float32Array, made: int, goal: float, left: int) -> None:
+        """Gain over the block: towards `goal`, and down to nothing where the sound runs out."""
+        gain = self.gain
+        step = self.gain_step
+        if gain >= 1.0 and goal >= 1.0 and left - made > self.fade_samples:
+            return
+        for i in range(made):
+            limit = min(goal, (left - i - 1) * step)
+            if gain < limit:
+                gain = min(gain + step, limit)
+            else:
+                gain = max(gain - step, limit, 0.0)
+            target[i] = target[i] * gain
+        self.gain = gain if gain > 0.000001 else 0.0
+
+    def _account(self, made: int, time: float) -> None:
+        before = self.rendered
+        self.outputs += made
+        line = self.base + math.floor(self.outputs * WIRE_RATE_HZ / self.rate + 0.000001)
+        self.rendered = max(before, min(line, self.taken))
+        for i in range(len(self.segments)):
+            segment = self.segments[i]
+            if not segment.started and self.rendered > segment.begin:
+                segment.started = True
+                ahead = max(0, segment.begin - before)
+                self._report_started(segment, time + ahead / WIRE_RATE_HZ)
+        self.smooth_samples += made
+        if self.smooth_samples >= SHRINK_AFTER_SECONDS * self.rate:
+            self.smooth_samples = 0
+            self.start_ms = max(START_MIN_MS, self.start_ms - START_SHRINK_MS)
+
+    def _run_dry(self) -> None:
+        self.gain = 0.0
+        if self._is_ended() and self.held == 0:
+            self._finish_stretch()
+            return
+        self.state = BUFFERING
+        self.waited = 0
+        if self.draining:
+            # More came while the end was played out.
+            self.rendered = self.taken
+            self._begin_stretch()
+            return
+        self.underruns += 1
+        self.start_ms = min(START_MAX_MS, self.start_ms + START_GROWTH_MS)
+
+    def _finish_stretch(self) -> None:
+        """Everything queued has been rendered and nothing more is promised."""
+        self.rendered = self.taken
+        self._begin_stretch()
+        self.state = IDLE
+        self.stopped_time = self.now
+
+    # Accounts.
+
+    def _remember(self) -> None:
+        at = self.history_last + 1
+        if at == HISTORY:
+            at = 0
+        self.history_time[at] = self.now
+        self.history_rendered[at] = self.rendered
+        self.history_last = at
+
+    def _heard(self) -> int:
+        """How far the line had been rendered one output latency ago."""
+        instant = self.now - self.latency
+        later_time = self.now
+        later: float = self.rendered
+        at = self.history_last
+        for _ in range(HISTORY):
+            earlier_time = self.history_time[at]
+            earlier = self.history_rendered[at]
+            if earlier_time <= instant:
+                if later_time <= earlier_time:
+                    return math.floor(later)
+                share = (instant - earlier_time) / (later_time - earlier_time)
+                line: float = earlier + min(1.0, share) * (later - earlier)
+                return math.floor(line)
+            later_time = earlier_time
+            later = earlier
+            at -= 1
+            if at < 0:
+                at = HISTORY - 1
+        return math.floor(later)
+
+    def _segment_at(self, index: int) -> Any:
+        """The segment being heard at `index` of the line; the first when none is yet."""
+        found = None
+        for i in range(len(self.segments)):
+            segment = self.segments[i]
+            if found is None or segment.begin < index:
+                found = segment
+        return found
+
+    def _retire(self) -> None:
+        """Report and forget what has been heard to its end."""
+        while len(self.segments) > 0:
+            segment = self.segments[0]
+            end = segment.begin + segment.length
+            more = len(self.segments) > 1
+            if self._heard() < end or not (segment.ended or more):
+                return
+            if more:
+                following = self.segments[1]
+                same = following.turn == segment.turn and following.item == segment.item
+            else:
+                same = False
+            if not same:
+                self.post(self._report_of("finished", segment, end))
+            self.segments.shift()
+
+    def _message(self, kind: str, segment: Any, heard: int) -> Any:
+        """Where playing stands in `segment`, as a message."""
+        turn = 0
+        item = 0
+        rendered = 0
+        played = 0
+        if segment is not None:
+            end = segment.begin + segment.length
+            turn = segment.turn
+            item = segment.item
+            rendered = segment.position
+            played = segment.position
+            rendered += max(0, min(self.rendered, end) - segment.begin)
+            played += max(0, min(heard, end) - segment.begin)
+        return {
+            "type": kind,
+            "turn": turn,
+            "item": item,
+            "rendered": rendered,
+            "heard": played,
+            "time": self.now,
+        }
+
+    def _report_of(self, phase: str, segment: Any, heard: int) -> Any:
+        message = self._message("report", segment, heard)
+        message["phase"] = phase
+        message["buffered"] = self.queued - self.rendered
+        message["underruns"] = self.underruns
+        message["dropped"] = self.dropped
+        silent = phase == "finished" and self.state == IDLE
+        if phase == "paused" or phase == "stopped" or silent:
+            message["stopped_time"] = self.stopped_time
+        return message
+
+    def _report(self, phase: str) -> None:
+        self.since_report = 0.0
+        heard = self._heard()
+        segment = self._segment_at(heard)
+        if segment is not None:
+            self.post(self._report_of(phase, segment, heard))
+
+    def _report_started(self, segment: Segment, first_time: float) -> None:
+        self.since_report = 0.0
+        message = self._report_of("started", segment, 0)
+        message["first_time"] = first_time
+        self.post(message)
