@@ -7,6 +7,7 @@ the voice and the responder only through its `Stage`.
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
@@ -25,6 +26,7 @@ from voice_loop.local.output import Emit, MessageOutput, Outlet, call_function
 from voice_loop.local.sentences import SentenceCutter
 from voice_loop.local.voice import Speech
 
+_log = logging.getLogger(__name__)
 CancelReason = Literal["client_cancelled", "turn_detected"]
 _CHARS_PER_TOKEN: Final = 4
 _AUDIO_MS_PER_TOKEN: Final = 50
@@ -115,9 +117,12 @@ class Response:
         try:
             with self._scope:
                 await self._produce()
-        finally:
-            if self._outcome.status == "in_progress":
-                self._outcome = _Outcome("completed")
+        except Exception as problem:
+            # The type alone: a message may quote what was said.
+            _log.error("an answer failed with %s", type(problem).__name__)
+            self._fail("server_error", "The answer could not be made.")
+        if self._outcome.status == "in_progress":
+            self._outcome = _Outcome("completed")
         await self._close_message()
         # A client may ask for the next one the moment it reads that this one is done.
         self.over = True
