@@ -1,0 +1,63 @@
+"""AudioContext time ↔ `performance.now()`, as far as the browser lets it be known.
+
+The graph renders ahead of the sound card in small batches, so the page's clock minus the context's
+is smallest right after a batch: the smallest seen is the offset. What is not known stays None.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .jsapi import performance
+
+DRIFT_MS = 0.01
+LARGEST_JUMP_MS = 500
+LARGEST_LATENCY_MS = 2000
+
+
+class ContextClock:
+    """Maps the times the worklets report onto the page's clock."""
+
+    def __init__(self, context: Any) -> None:
+        self.context = context
+        self.offset_ms: Any = None
+
+    def observe(self) -> None:
+        """Look at both clocks; called with each message of a worklet."""
+        offset = performance.now() - self.context.currentTime * 1000
+        if self.offset_ms is None:
+            self.offset_ms = offset
+        elif offset < self.offset_ms or offset > self.offset_ms + LARGEST_JUMP_MS:
+            self.offset_ms = offset
+        else:
+            self.offset_ms += DRIFT_MS
+
+    def page_ms(self, time: float) -> Any:
+        """When the graph handled the context time `time` (seconds), in page milliseconds."""
+        if self.offset_ms is None:
+            self.observe()
+        return time * 1000 + self.offset_ms
+
+    def latency_ms(self) -> Any:
+        """From rendered to audible; None where the browser does not say."""
+        output = self.context.outputLatency
+        base = self.context.baseLatency
+        if output is None or base is None:
+            return None
+        return (base + output) * 1000
+
+    def audible_ms(self, time: Any) -> Any:
+        """When what was rendered at `time` could be heard; None where that is not known."""
+        if time is None:
+            return None
+        rendered = self.page_ms(time)
+        if self.context.getOutputTimestamp is not None:
+            stamp = self.context.getOutputTimestamp()
+            if stamp.performanceTime > 0:
+                heard = stamp.performanceTime + (time - stamp.contextTime) * 1000
+                if heard >= rendered - 1 and heard < rendered + LARGEST_LATENCY_MS:
+                    return heard
+        latency = self.latency_ms()
+        if latency is None:
+            return None
+        return rendered + latency

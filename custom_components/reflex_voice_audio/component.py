@@ -1,0 +1,108 @@
+"""Reflex components for live audio: `microphone()`, `speaker()` and `voice_audio()`, both in one.
+
+Nothing visible: the page's own elements are the controls (`data-voice="talk | stop | mute | press"`
+with `data-voice-for="<id>"`) and the meters (`data-voice-meter="<id>"`). The browser's part is
+Python too, see `browser/`. The socket goes where Reflex's own goes, at `path`, and speaks
+`voice-loop.v1`; who serves it there is not this package's business.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import reflex as rx
+from reflex.components.core.banner import WebsocketTargetURL
+from reflex.config import get_config
+from reflex.event import EventHandler, passthrough_event_spec
+from reflex_voice_audio import events
+from reflex_voice_audio._generated import CAPTURE_WORKLET, COMPONENT, PLAYBACK_WORKLET
+
+DEFAULT_PATH = "/voice"
+
+
+class VoiceAudio(rx.Component):
+    """Microphone and speaker of a spoken conversation. It needs an `id`."""
+
+    library = COMPONENT.importable_path
+    tag = "VoiceAudio"
+
+    capture: rx.Var[bool]
+    """Open the microphone when a conversation begins."""
+    playback: rx.Var[bool]
+    """Play what the server sends."""
+    connect: rx.Var[bool]
+    """Talk to a server. Without it the audio only reaches `on_audio`."""
+    turn_detection: rx.Var[Literal["server_vad", "push_to_talk"]]
+    barge_in: rx.Var[bool]
+    """Speech over the answer interrupts it (default)."""
+    muted: rx.Var[bool]
+    volume: rx.Var[float]
+    """0 to 1; without it what the person set last."""
+    voice: rx.Var[str]
+    """The voice asked for; the server may grant another."""
+    echo_cancellation: rx.Var[bool]
+    noise_suppression: rx.Var[bool]
+    auto_gain_control: rx.Var[bool]
+    detector: rx.Var[dict[str, float]]
+    """Thresholds of the speech detector, by name (see browser/detector.py)."""
+    ws_url: rx.Var[str]
+    """Where the socket goes, if not where Reflex's goes; empty counts as not given."""
+
+    server_url: rx.Var[str]
+    path: rx.Var[str]
+    capture_url: rx.Var[str]
+    playback_url: rx.Var[str]
+
+    on_ticket: EventHandler[passthrough_event_spec(events.TicketRequest)]
+    """A conversation is about to begin and needs a ticket."""
+    on_status: EventHandler[passthrough_event_spec(events.StatusChange)]
+    on_transcript: EventHandler[passthrough_event_spec(events.TranscriptLine)]
+    on_metrics: EventHandler[passthrough_event_spec(events.Metrics)]
+    on_tool: EventHandler[passthrough_event_spec(events.ToolCall)]
+    on_error: EventHandler[passthrough_event_spec(events.VoiceError)]
+    on_device: EventHandler[passthrough_event_spec(events.DeviceState)]
+    on_level: EventHandler[passthrough_event_spec(events.Levels)]
+    on_speech: EventHandler[passthrough_event_spec(events.Speech)]
+    on_playback: EventHandler[passthrough_event_spec(events.Playback)]
+    on_audio: EventHandler[passthrough_event_spec(events.CapturedAudio)]
+    """Captured audio through the state: for small uses, not for a conversation."""
+
+    @classmethod
+    def create(cls, *children: Any, **props: Any) -> rx.Component:
+        """Check and complete the props. Raises ValueError without a literal `id`, or with
+        children."""
+        if children:
+            raise ValueError("A voice component shows nothing and takes no children.")
+        name = props.get("id")
+        if not isinstance(name, str) or not name or '"' in name or "\\" in name:
+            raise ValueError(
+                'A voice component needs an id, for example id="voice": orders and the page\'s '
+                "controls find it by that."
+            )
+        path = props.pop("path", DEFAULT_PATH)
+        complete: dict[str, Any] = {
+            "capture": True,
+            "playback": True,
+            "connect": True,
+            "server_url": WebsocketTargetURL.create().to(str),
+            "path": get_config().prepend_backend_path(path),
+            "capture_url": CAPTURE_WORKLET,
+            "playback_url": PLAYBACK_WORKLET,
+            **props,
+        }
+        return super().create(**complete)
+
+
+def voice_audio(**props: Any) -> rx.Component:
+    """Microphone and speaker of one conversation; see `VoiceAudio` for the props."""
+    return VoiceAudio.create(**props)
+
+
+def microphone(**props: Any) -> rx.Component:
+    """Only the microphone: what the server says is not played."""
+    return VoiceAudio.create(**{"playback": False, **props})
+
+
+def speaker(**props: Any) -> rx.Component:
+    """Only the speaker: what the server says to typed text is played, nothing is captured."""
+    return VoiceAudio.create(**{"capture": False, **props})
