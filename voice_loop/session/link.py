@@ -1,0 +1,237 @@
+"""The provider's side of a session: one connection at a time, kept alive within bounds.
+
+Connects, hands events to the conversation, carries its commands out in order; when the connection
+breaks it tries again a bounded number of times, with the history. Commands wait here while there is
+none: what was said before the first connection is kept (bounded), what was said into a gap is
+stale and dropped. The reader of the provider never waits for the page.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Iterable, Sequence
+from typing import Final, Protocol, assert_never
+
+import anyio
+
+from voice_loop.audio.pcm import bytes_to_ms
+from voice_loop.errors import ERRORS, ProviderError, ProviderRejected, ProviderTimeout
+from voice_loop.latency.clock import Clock
+from voice_loop.providers.base import (
+    Connected,
+    Fault,
+    Provider,
+    ProviderEvent,
+    ProviderFactory,
+    SessionSettings,
+)
+from voice_loop.session import effects
+
+RETRY_DELAYS_MS: Final = (250.0, 500.0, 1_000.0, 2_000.0, 4_000.0)
+FIRST_RETRIES: Final = 2
+"""Before the first connection somebody waits for the button to answer."""
+MAX_RETRY_AFTER_MS: Final = 10_000
+STABLE_MS: Final = 30_000
+"""A connection that lasted so long wipes the slate."""
+HELD_FIRST_MS: Final = 10_000
+HELD_LATER_MS: Final = 2_000
+MAX_COMMANDS: Final = 2_000
+_FATAL_CLOSE: Final = 4021
+
+logger = logging.getLogger(__name__)
+
+
+class LinkOwner(Protocol):
+    """What the link tells."""
+
+    def begin_connect(self) -> SessionSettings:
+        """The settings and history for a connection that begins now."""
+        ...
+
+    def link_up(self, provider: Provider, connected: Connected) -> None: ...
+
+    def link_down(self, code: str | None) -> None:
+        """`code`: what to tell the person; None when the change was ours."""
+        ...
+
+    def provider_event(self, event: ProviderEvent) -> None: ...
+
+    def appended(self, command: effects.AppendAudio) -> None:
+        """The audio is about to be handed to the provider."""
+        ...
+
+    def relayed_up(self, delay_ms: float) -> None:
+        """It was handed over, so long after it came."""
+        ...
+
+
+class ProviderLink:
+    """Commands in, events out, whatever happens to the connection between."""
+
+    def __init__(
+        self,
+        factory: ProviderFactory,
+        owner: LinkOwner,
+        clock: Clock,
+        connect_timeout_ms: float,
+        retry_delays_ms: Sequence[float] = RETRY_DELAYS_MS,
+    ) -> None:
+        self._factory = factory
+        self._owner = owner
+        self._clock = clock
+        self._connect_timeout_ms = connect_timeout_ms
+        self._retry_delays_ms = retry_delays_ms
+        self._queue: deque[effects.Command] = deque()
+        self._held_ms = 0.0
+        self._ever_up = False
+        self._accepting = True
+        self._changed = anyio.Event()
+        self._scope: anyio.CancelScope | None = None
+        self._lost: str | None = None
+        self.up = False
+        self.dropped_audio_ms = 0.0
+
+    def submit(self, commands: Iterable[effects.Command]) -> None:
+        """Queue commands for the present connection, or the one being made."""
+        for command in commands:
+            if not self._accepting:
+                continue
+            if isinstance(command, effects.AppendAudio):
+                self._held_ms += bytes_to_ms(len(command.pcm))
+            self._queue.append(command)
+        self._shed_audio()
+        if len(self._queue) > MAX_COMMANDS:
+            self.replace("provider_lost")
+        self._changed.set()
+
+    def _shed_audio(self) -> None:
+        limit = HELD_LATER_MS if self._ever_up and not self.up else HELD_FIRST_MS
+        if self._held_ms <= limit:
+            return
+        kept: deque[effects.Command] = deque()
+        for command in self._queue:
+            if isinstance(command, effects.AppendAudio) and self._held_ms > limit:
+                duration_ms = bytes_to_ms(len(command.pcm))
+                self._held_ms -= duration_ms
+                self.dropped_audio_ms += duration_ms
+            else:
+                kept.append(command)
+        self._queue = kept
+
+    def replace(self, code: str | None) -> None:
+        """Leave this connection for a new one."""
+        if self._scope is not None:
+            self._lost = code
+            self._scope.cancel()
+
+    async def run(self) -> str:
+        """Keep connected; returns the wire code with which the session has to end."""
+        tries = 0
+        while True:
+            provider = self._factory()
+            try:
+                connected = await self._connect(provider)
+                began_ms = self._clock.now_ms()
+                code = await self._serve(provider, connected)
+            except ProviderError as error:
+                code, delay_ms = error.code, error.retry_after_ms or 0.0
+                fatal = isinstance(error, ProviderRejected)
+            else:
+                delay_ms = 0.0
+                fatal = code is not None and ERRORS[code].close_code == _FATAL_CLOSE
+                if self._clock.now_ms() - began_ms >= STABLE_MS:
+                    tries = 0
+                if not fatal:
+                    self._owner.link_down(code)
+            finally:
+                with anyio.move_on_after(2, shield=True):
+                    await provider.aclose()
+            tries += 1
+            allowed = len(self._retry_delays_ms) if self._ever_up else FIRST_RETRIES
+            if fatal or tries > min(allowed, len(self._retry_delays_ms)):
+                return code or "provider_unreachable"
+            delay_ms = max(delay_ms, self._retry_delays_ms[tries - 1] if code else 0.0)
+            await anyio.sleep(min(delay_ms, MAX_RETRY_AFTER_MS) / 1000)
+
+    async def _connect(self, provider: Provider) -> Connected:
+        self._accepting = True
+        settings = self._owner.begin_connect()
+        try:
+            with anyio.fail_after(self._connect_timeout_ms / 1000):
+                return await provider.connect(settings)
+        except TimeoutError:
+            raise ProviderTimeout("provider_timeout") from None
+
+    async def _serve(self, provider: Provider, connected: Connected) -> str | None:
+        """Until the connection ends; what to tell the person, None for a change of our own."""
+        self._lost = "provider_lost"
+        try:
+            async with anyio.create_task_group() as group:
+                self._scope = group.cancel_scope
+                self._ever_up = self.up = True
+                self._owner.link_up(provider, connected)
+                group.start_soon(self._write, provider)
+                await self._read(provider)
+                group.cancel_scope.cancel()
+        finally:
+            self._scope = None
+            self.up = False
+            self._accepting = False
+            self._queue.clear()
+            self._held_ms = 0.0
+        return self._lost
+
+    async def _read(self, provider: Provider) -> None:
+        async for event in provider.events():
+            if isinstance(event, Fault) and not event.recoverable:
+                self._lost = event.code if event.code in ERRORS else "provider_lost"
+                logger.warning("provider ended: %s (%s)", event.code, event.detail_code)
+            self._owner.provider_event(event)
+
+    async def _write(self, provider: Provider) -> None:
+        up_since_ms = self._clock.now_ms()
+        while True:
+            while not self._queue:
+                self._changed = anyio.Event()
+                await self._changed.wait()
+            command = self._queue.popleft()
+            if isinstance(command, effects.AppendAudio):
+                self._held_ms -= bytes_to_ms(len(command.pcm))
+                # Before the wait: the provider may speak of it at once.
+                self._owner.appended(command)
+            try:
+                await perform(provider, command)
+            except ProviderError as error:
+                logger.warning("provider command failed: %s", error.code)
+                self.replace(error.code)
+                return
+            if isinstance(command, effects.AppendAudio) and command.received_ms >= up_since_ms:
+                self._owner.relayed_up(self._clock.now_ms() - command.received_ms)
+
+
+async def perform(provider: Provider, command: effects.Command) -> None:
+    """Carry one command out. Raises ProviderError."""
+    match command:
+        case effects.AppendAudio(pcm):
+            await provider.append_audio(pcm)
+        case effects.CommitAudio():
+            await provider.commit_audio()
+        case effects.ClearAudio():
+            await provider.clear_audio()
+        case effects.CreateResponse(instructions):
+            await provider.create_response(instructions)
+        case effects.CancelResponse():
+            await provider.cancel_response()
+        case effects.TruncateItem(item_id, audio_end_ms):
+            await provider.truncate_item(item_id, audio_end_ms)
+        case effects.DeleteItem(item_id):
+            await provider.delete_item(item_id)
+        case effects.AddText(text):
+            await provider.add_text(text)
+        case effects.AddToolResult(call_id, output):
+            await provider.add_tool_result(call_id, output)
+        case effects.UpdateSettings(settings):
+            await provider.update(settings)
+        case _:
+            assert_never(command)

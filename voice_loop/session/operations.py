@@ -1,0 +1,76 @@
+"""What the app may do with a live session: the operations of an `app.command`.
+
+The command was signed by the server and only carried by the page; here it is verified already. Its
+arguments come from the app, and are checked for their shape all the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from voice_loop.errors import WireError
+from voice_loop.providers.base import ToolSpec
+
+
+@dataclass(frozen=True, slots=True)
+class AppOperation:
+    """A command of the app, verified; `counter` rises within a session."""
+
+    counter: int
+    operation: str
+    arguments: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+
+class Operable(Protocol):
+    """What operations act on: a session."""
+
+    def say(self, text: str) -> None: ...
+    def message(self, text: str) -> None: ...
+    def set_instructions(self, instructions: str) -> None: ...
+    def set_tools(self, tools: Sequence[ToolSpec]) -> None: ...
+    def interrupt(self) -> None: ...
+    def end(self, code: str = "user") -> None: ...
+
+
+def execute(command: AppOperation, session: Operable) -> None:
+    """Do it. Raises WireError for an operation or arguments that do not exist."""
+    arguments = command.arguments
+    match command.operation:
+        case "say":
+            session.say(_text(arguments))
+        case "message":
+            session.message(_text(arguments))
+        case "instructions":
+            session.set_instructions(_text(arguments))
+        case "tools":
+            session.set_tools(_tools(arguments))
+        case "interrupt":
+            session.interrupt()
+        case "end":
+            session.end()
+        case _:
+            raise WireError("command_refused")
+
+
+def _text(arguments: Mapping[str, Any]) -> str:
+    text = arguments.get("text")
+    if not isinstance(text, str) or not text:
+        raise WireError("command_refused")
+    return text
+
+
+def _tools(arguments: Mapping[str, Any]) -> list[ToolSpec]:
+    tools = arguments.get("tools")
+    if not isinstance(tools, list):
+        raise WireError("command_refused")
+    specs = []
+    for tool in tools:
+        if not isinstance(tool, dict):
+            raise WireError("command_refused")
+        name, parameters = tool.get("name"), tool.get("parameters", {})
+        if not isinstance(name, str) or not name or not isinstance(parameters, dict):
+            raise WireError("command_refused")
+        specs.append(ToolSpec(name, str(tool.get("description", "")), parameters))
+    return specs

@@ -1,0 +1,395 @@
+"""A session: one task group around a conversation, its page and its provider.
+
+    page ──► serve (one a socket) ─┐                  ┌─► link: reader, writer ◄──► provider
+    page ◄── pump ◄── outbox ◄─────┴── conversation ──┤
+                                    timer, tools ─────┴─► bus: facts for watchers
+
+Handlers of the conversation run to completion without an await, so state never changes under a
+rule; what they decided is carried out afterwards. A session outlives its socket by
+`limits.resume_ms`, and ends once, with a code.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import anyio
+import anyio.abc
+import anyio.lowlevel
+
+from voice_loop.errors import ERRORS, WireError
+from voice_loop.event_bus import EventBus
+from voice_loop.protocol import events as wire
+from voice_loop.providers.base import (
+    Connected,
+    Provider,
+    ProviderEvent,
+    SessionSettings,
+    ToolSpec,
+)
+from voice_loop.session import effects
+from voice_loop.session.conversation import Conversation, Terms
+from voice_loop.session.facts import Fact, Mark, MarkName, SessionEnded, SessionStarted
+from voice_loop.session.link import ProviderLink
+from voice_loop.session.operations import execute
+from voice_loop.session.outbox import Outgoing
+from voice_loop.session.page import ClientChannel, Page
+from voice_loop.session.reception import Reception
+from voice_loop.session.relay import RelayMeter
+from voice_loop.session.session_config import SessionConfig
+from voice_loop.session.signal import Signal
+from voice_loop.session.tools import run_tool
+from voice_loop.session.watching import log_failure, watching
+
+FAREWELL_MS: Final = 1_000
+MIN_TICK_MS: Final = 10
+
+logger = logging.getLogger(__name__)
+
+
+class Session:
+    """Made by the manager, which runs it; found by the app through its client token."""
+
+    def __init__(self, config: SessionConfig) -> None:
+        self._config = config
+        self._clock = config.clock
+        self._began_ms = config.clock.now_ms()
+        # Line ids are unique across sessions: a page keeps the lines of several.
+        prefix = hashlib.sha256(config.id.encode()).hexdigest()[:6] + "-"
+        terms = Terms(config.settings, config.options, config.limits, config.max_session_ms, prefix)
+        self._conversation = Conversation(terms, self._began_ms)
+        self._page = Page(self._frame_sent)
+        self._link = ProviderLink(
+            config.provider_factory,
+            self,
+            config.clock,
+            config.limits.connect_timeout_ms,
+            config.retry_delays_ms,
+        )
+        self._provider_name = ""
+        self._timer = Signal()
+        self._ended = anyio.Event()
+        self._tasks: anyio.abc.TaskGroup | None = None
+        self._detached_ms: float | None = self._began_ms
+        self._first_sent_turn = 0
+        self._command_counter = 0
+        self.bus: EventBus[Fact] = EventBus()
+        self._relays = RelayMeter(self.bus)
+        self.provider: Provider | None = None
+        """The live connection, while there is one."""
+        self.connected: Connected | None = None
+        self.end_code: str | None = None
+        """Why it ended; None while it lives."""
+
+    # For the app and the manager.
+
+    @property
+    def id(self) -> str:
+        return self._config.id
+
+    @property
+    def client_token(self) -> str:
+        return self._config.client_token
+
+    @property
+    def address(self) -> str:
+        return self._config.address
+
+    @property
+    def phase(self) -> wire.TurnPhase:
+        return self._conversation.phase
+
+    @property
+    def attached(self) -> bool:
+        """A page is connected now."""
+        return self._page.attachment is not None
+
+    @property
+    def age_ms(self) -> float:
+        return self._clock.now_ms() - self._began_ms
+
+    def opens(self, resume_key: str) -> bool:
+        """The key is one that `session.ready` gave."""
+        return self.end_code is None and self._page.opens(resume_key)
+
+    def can_resume(self, received_seq: int) -> bool:
+        """The page cannot have more than was ever sent."""
+        return received_seq <= self._page.outbox.last_seq
+
+    def say(self, text: str) -> None:
+        """Let the assistant say this as soon as nobody speaks."""
+        self._conversation.say(text, self._clock.now_ms())
+        self._apply()
+
+    def message(self, text: str) -> None:
+        """A message as if the user had typed it."""
+        self._conversation.message(text, self._clock.now_ms())
+        self._apply()
+
+    def interrupt(self) -> None:
+        """Stop the answer."""
+        self._conversation.interrupt(self._clock.now_ms())
+        self._apply()
+
+    def set_instructions(self, instructions: str) -> None:
+        self._conversation.change(instructions=instructions)
+        self._apply()
+
+    def set_tools(self, tools: Sequence[ToolSpec]) -> None:
+        self._conversation.change(tools=tools)
+        self._apply()
+
+    def send_metrics(self, metrics: Mapping[str, Any]) -> None:
+        """Figures for the page and for whoever watches."""
+        self._conversation.out.send(wire.MetricsUpdate(metrics))
+        self._apply()
+
+    def end(self, code: str = "user") -> None:
+        """End it, once; `code` is a wire code or `user`."""
+        if self.end_code is None:
+            self.end_code = code
+            self._ended.set()
+
+    def look_at_clock(self) -> None:
+        """The clock moved otherwise than by waiting: for simulations."""
+        self._timer.set()
+
+    # The life of it.
+
+    async def run(self) -> None:
+        """Live until `end`. The manager runs this in its task group."""
+        async with watching(self, self._config.watchers):
+            try:
+                await self._live()
+            except Exception as error:
+                log_failure(logger, self.id, error)
+                self.end("internal")
+            finally:
+                # Not ended yet means cancelled: the server goes down.
+                self.end("server_restarting")
+                self._close()
+
+    async def _live(self) -> None:
+        async with anyio.create_task_group() as group:
+            self._tasks = group
+            group.start_soon(self._page.pump)
+            group.start_soon(self._keep_link)
+            group.start_soon(self._keep_time)
+            await self._ended.wait()
+            self._say_why()
+            with anyio.move_on_after(FAREWELL_MS / 1000):
+                await self._page.flush()
+            group.cancel_scope.cancel()
+
+    def _say_why(self) -> None:
+        code = self.end_code or "internal"
+        row = ERRORS.get(code)
+        attachment = self._page.attachment
+        if row is None or attachment is None:
+            return
+        event = wire.ErrorEvent(code, row.message, row.recoverable)
+        if attachment.ready:
+            self._page.outbox.push(event)
+        else:
+            self._page.send_now(event)
+        self.bus.publish(event)
+
+    def _close(self) -> None:
+        self._tasks = None
+        if self._page.attachment is not None:
+            self._page.attachment.end(self.end_code or "internal")
+        self._relays.flush()
+        self.bus.publish(SessionEnded(self.id, self.end_code or "internal", self.age_ms))
+        self.bus.close()
+
+    def _publish_mark(self, name: MarkName, at_ms: float) -> None:
+        self.bus.publish(Mark(name, at_ms, "server", self._conversation.machine.turn))
+
+    async def _keep_link(self) -> None:
+        self.end(await self._link.run())
+
+    async def _keep_time(self) -> None:
+        while True:
+            now_ms = self._clock.now_ms()
+            if now_ms >= self._resumable_until_ms:
+                self.end("gone")
+                return
+            if now_ms >= self._conversation.deadline():
+                self._conversation.tick(now_ms)
+                self._apply()
+            deadline_ms = min(self._conversation.deadline(), self._resumable_until_ms)
+            wait_ms = max(MIN_TICK_MS, deadline_ms - self._clock.now_ms())
+            with anyio.move_on_after(wait_ms / 1000):
+                await self._timer.wait()
+
+    @property
+    def _resumable_until_ms(self) -> float:
+        if self._detached_ms is None:
+            return math.inf
+        return self._detached_ms + self._config.limits.resume_ms
+
+    # The page.
+
+    async def serve(self, channel: ClientChannel, received_seq: int | None = None) -> str:
+        """Serve one socket until it or the session ends; the reason for its closing.
+
+        `received_seq` is of a resume: what the page has already. Cancelling this detaches.
+        """
+        if self.end_code is not None:
+            return self.end_code
+        attachment = self._page.attach(channel)
+        self._detached_ms = None
+        now_ms = self._clock.now_ms()
+        if received_seq is not None:
+            self._page.outbox.rewind(received_seq)
+            self._publish_mark("resumed", now_ms)
+            self._conversation.answering.watch_browser(now_ms)
+        self._greet(resumed=received_seq is not None)
+        try:
+            with attachment.scope:
+                await Reception(self._page, self, self._clock).read(attachment)
+        except Exception as error:
+            # A boundary: the conversation's rules failed on a frame.
+            log_failure(logger, self.id, error)
+            self.end("internal")
+            attachment.end("internal")
+        finally:
+            if self._page.detach(attachment) and self.end_code is None:
+                self._detached_ms = self._clock.now_ms()
+                self._conversation.answering.browser_gone()
+                self._publish_mark("detached", self._detached_ms)
+                self._timer.set()
+        return attachment.reason
+
+    def _greet(self, *, resumed: bool) -> None:
+        attachment, connected = self._page.attachment, self.connected
+        if attachment is None or attachment.ready or connected is None:
+            return
+        attachment.ready = True
+        config = self._config
+        self._page.send_now(
+            wire.SessionReady(
+                session_id=self.id,
+                resume_key=self._page.new_key(),
+                resumed=resumed,
+                received_seq=self._page.received_seq,
+                provider=self._provider_name,
+                model=connected.model,
+                voice=connected.voice,
+                options=config.options,
+                max_session_ms=config.max_session_ms,
+                max_ahead_ms=config.limits.max_ahead_ms,
+                server_time_ms=self._clock.now_ms(),
+            )
+        )
+
+    def on_frame(self, event: wire.ClientEvent) -> None:
+        self._conversation.on_client(event, self._clock.now_ms())
+        self._apply()
+
+    def on_ping(self, ping: wire.ClockPing, received_ms: float, sent_ms: float) -> None:
+        self._conversation.clock_sample(ping, received_ms, sent_ms)
+        self._apply()
+
+    def on_command(self, command: str) -> None:
+        try:
+            operation = self._config.verify_command(self.id, command)
+            if operation.counter <= self._command_counter:
+                raise WireError("command_refused")
+            self._command_counter = operation.counter
+            execute(operation, self)
+        except WireError as error:
+            self.complain(error.code)
+
+    def complain(self, code: str) -> None:
+        """Tell the person; the conversation goes on."""
+        self._conversation.error(code)
+        self._apply()
+
+    # The provider (LinkOwner).
+
+    def begin_connect(self) -> SessionSettings:
+        return self._conversation.begin_connect()
+
+    def link_up(self, provider: Provider, connected: Connected) -> None:
+        reconnected = self.connected is not None
+        self.provider, self.connected = provider, connected
+        self._provider_name = provider.name
+        now_ms = self._clock.now_ms()
+        self.bus.publish(
+            SessionStarted(
+                self.id, provider.name, connected.model, connected.voice, reconnected, now_ms
+            )
+        )
+        if reconnected:
+            self._publish_mark("link_up", now_ms)
+        self._greet(resumed=False)
+        self._conversation.on_link_up(connected, now_ms)
+        self._apply()
+
+    def link_down(self, code: str | None) -> None:
+        self.provider = None
+        if code is not None:
+            self._conversation.error(code)
+        self._conversation.on_link_down(self._clock.now_ms())
+        self._apply()
+
+    def provider_event(self, event: ProviderEvent) -> None:
+        self._conversation.on_provider(event, self._clock.now_ms())
+        self._apply()
+
+    def appended(self, command: effects.AppendAudio) -> None:
+        self._conversation.listening.appended.append(
+            command.position_samples, len(command.pcm) // 2
+        )
+
+    def relayed_up(self, delay_ms: float) -> None:
+        self._relays.add("up", delay_ms)
+
+    # Carrying out.
+
+    def _apply(self) -> None:
+        """Carry out what the conversation decided."""
+        out = self._conversation.out
+        for turn in out.dropped_turns:
+            self._page.outbox.drop_audio(turn)
+        for frame in out.frames:
+            self._page.outbox.push(frame.event, frame.received_ms)
+        self._link.submit(out.commands)
+        for call in out.tools:
+            if self._tasks is not None:
+                self._tasks.start_soon(self._run_tool, call)
+        for fact in out.facts:
+            self.bus.publish(fact)
+        replace, end = out.replace_link, out.end
+        out.clear()
+        if replace:
+            self._link.replace(None)
+        if end is not None:
+            self.end(end)
+        if self._page.outbox.full:
+            self.end("client_stalled")
+        self._page.wake()
+        self._timer.set()
+
+    async def _run_tool(self, call: effects.RunTool) -> None:
+        output, failed = await run_tool(
+            self._config.tools, self.client_token, call.name, call.arguments
+        )
+        self._conversation.on_tool_result(
+            call.call_id, output, failed=failed, now_ms=self._clock.now_ms()
+        )
+        self._apply()
+
+    def _frame_sent(self, frame: Outgoing) -> None:
+        now_ms = self._clock.now_ms()
+        if frame.received_ms is not None:
+            self._relays.add("down", now_ms - frame.received_ms)
+        turn = frame.audio_turn
+        if frame.is_chunk and turn is not None and turn > self._first_sent_turn:
+            self._first_sent_turn = turn
+            self.bus.publish(Mark("first_chunk_sent", now_ms, "server", turn))

@@ -1,0 +1,51 @@
+"""What a session needs from outside, in one object: who, with which provider, within which bounds.
+
+Made by the manager, one a session. It holds functions and limits, never state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from voice_loop.config import Limits
+from voice_loop.errors import WireError
+from voice_loop.latency.clock import Clock
+from voice_loop.protocol.events import StartOptions
+from voice_loop.providers.base import ProviderFactory, SessionSettings
+from voice_loop.session.link import RETRY_DELAYS_MS
+from voice_loop.session.operations import AppOperation
+from voice_loop.session.tools import ToolRunner, no_tools
+
+if TYPE_CHECKING:
+    from voice_loop.session.session import Session
+
+CommandVerifier = Callable[[str, str], AppOperation]
+"""(session id, signed command) → what it says. Raises WireError when it is not valid."""
+Watcher = Callable[["Session"], Awaitable[None]]
+"""Reads `session.bus` for as long as the session lives; its failure does not end the session."""
+
+
+def refuse_commands(session_id: str, command: str) -> AppOperation:
+    """The verifier of a server that signs no commands."""
+    raise WireError("command_refused")
+
+
+@dataclass(frozen=True, slots=True)
+class SessionConfig:
+    """The terms of one session."""
+
+    id: str
+    client_token: str
+    address: str
+    settings: SessionSettings
+    options: StartOptions
+    limits: Limits
+    max_session_ms: float
+    provider_factory: ProviderFactory
+    clock: Clock
+    tools: ToolRunner = no_tools
+    verify_command: CommandVerifier = refuse_commands
+    watchers: Sequence[Watcher] = ()
+    retry_delays_ms: Sequence[float] = RETRY_DELAYS_MS

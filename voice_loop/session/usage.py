@@ -1,0 +1,40 @@
+"""Talking time by client address, a day at a time.
+
+A day is 24 hours of the server's monotonic clock from its start: a cap on what an open page can
+spend, not a calendar. Bounded: the addresses longest unseen are forgotten first.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from voice_loop.latency.clock import Clock
+
+DAY_MS: Final = 24 * 3_600_000
+MAX_ADDRESSES: Final = 10_000
+
+
+class DailyUsage:
+    """Milliseconds used by each address in the present day."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._began_ms = clock.now_ms()
+        self._day = 0
+        self._used: dict[str, float] = {}
+
+    def used_ms(self, address: str) -> float:
+        self._turn_page()
+        return self._used.get(address, 0.0)
+
+    def add(self, address: str, ms: float) -> None:
+        self._turn_page()
+        self._used[address] = self._used.pop(address, 0.0) + ms
+        while len(self._used) > MAX_ADDRESSES:
+            del self._used[next(iter(self._used))]
+
+    def _turn_page(self) -> None:
+        day = int((self._clock.now_ms() - self._began_ms) // DAY_MS)
+        if day != self._day:
+            self._day = day
+            self._used.clear()
