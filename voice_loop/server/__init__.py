@@ -1,0 +1,1 @@
+"""The only layer that knows ASGI: tickets, admission, the channel, the endpoint, the mount."""

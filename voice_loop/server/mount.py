@@ -1,0 +1,135 @@
+"""VoiceServer: what a host app mounts, runs and asks.
+
+    server = VoiceServer(settings, provider_factory=make_provider, hooks=hooks)
+    app = rx.App(api_transformer=server.app)        # the WebSocket route
+    app.register_lifespan_task(server.lifespan)     # sessions live between its entry and exit
+
+Made at import: it opens nothing, starts nothing and reads no environment. Any worker can issue a
+ticket or sign a command; the session lives on the worker that holds its socket.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.routing import WebSocketRoute
+
+from voice_loop.config import Settings
+from voice_loop.errors import ConfigError
+from voice_loop.latency.clock import Clock, MonotonicClock
+from voice_loop.providers.base import ProviderFactory, SessionSettings
+from voice_loop.server.desk import AdmissionDesk, SessionHooks
+from voice_loop.server.drain import drain_on_signals
+from voice_loop.server.endpoint import VoiceEndpoint
+from voice_loop.server.signing import WallTime
+from voice_loop.server.spent import MemorySpent, SpentStore
+from voice_loop.server.tickets import Commands, Tickets
+from voice_loop.session.manager import Plan, SessionManager
+from voice_loop.session.session import Session
+from voice_loop.session.session_config import Watcher
+from voice_loop.session.tools import ToolRunner, no_tools
+
+__all__ = ["DefaultHooks", "SessionHooks", "VoiceServer", "session_settings"]
+
+
+def session_settings(settings: Settings) -> SessionSettings:
+    """What a session is opened with when the app says nothing else."""
+    push_to_talk = settings.turn_detection == "push_to_talk"
+    return SessionSettings(
+        instructions=settings.instructions,
+        voice=settings.voice,
+        voice_activity=None if push_to_talk else settings.voice_activity,
+    )
+
+
+class DefaultHooks:
+    """Hooks of an app without wishes; a base for those that have some."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    async def settings_for(self, client_token: str) -> SessionSettings:
+        return session_settings(self._settings)
+
+    async def watch(self, session: Session) -> None:
+        """Nobody looks on."""
+
+    async def authorize(self, client_token: str, address: str) -> bool:
+        return True
+
+
+class VoiceServer:
+    """The voice endpoint of one VoiceLoop."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        provider_factory: ProviderFactory,
+        clock: Clock | None = None,
+        hooks: SessionHooks | None = None,
+        allowed_origins: Sequence[str] = ("*",),
+        spent: SpentStore | None = None,
+        tools: ToolRunner | None = None,
+        watchers: Sequence[Watcher] = (),
+        name: str = "voice",
+        path: str | None = None,
+        trusted_proxy_hops: int = 0,
+        wall_time: WallTime = time.time,
+    ) -> None:
+        clock = clock or MonotonicClock()
+        hooks = hooks or DefaultHooks(settings)
+        self._settings = settings
+        self._spent = spent or MemorySpent(clock)
+        secret = (settings.ticket_secret or secrets.token_urlsafe(32)).encode()
+        self._tickets = Tickets(secret, name, self._spent, wall_time)
+        self._commands = Commands(secret, name, wall_time)
+        self.manager = SessionManager(
+            Plan(
+                provider_factory=provider_factory,
+                clock=clock,
+                limits=settings.limits,
+                tools=tools or no_tools,
+                verify_command=self._commands.verify,
+                watchers=(hooks.watch, *watchers),
+            )
+        )
+        """Finds live sessions: `manager.find(client_token)`."""
+        desk = AdmissionDesk(self._tickets, self.manager, hooks, allowed_origins)
+        endpoint = VoiceEndpoint(desk, clock, settings.limits.start_timeout_ms, trusted_proxy_hops)
+        self.path = path or settings.path
+        self.app = Starlette(routes=[WebSocketRoute(self.path, _as_function(endpoint))])
+        """For `rx.App(api_transformer=...)`."""
+
+    @asynccontextmanager
+    async def lifespan(self) -> AsyncIterator[None]:
+        """Sessions can live while this is entered. Raises ConfigError for what cannot work."""
+        if self._spent.shared and not self._settings.ticket_secret:
+            raise ConfigError(
+                "Several workers share their tickets, but VOICE_TICKET_SECRET is not set: each "
+                "would sign with another. Set it to a random text of at least 16 characters."
+            )
+        async with self.manager.running(), drain_on_signals(self.manager.drain):
+            yield
+
+    def issue_ticket(self, client_token: str, origin: str, address: str) -> str:
+        """Permission for the page of `client_token` to open one session within 30 s."""
+        return self._tickets.issue(client_token, origin, address)
+
+    def sign_command(self, session_id: str, operation: str, arguments: Mapping[str, Any]) -> str:
+        """A command on a live session for the page to carry: see `session.operations`."""
+        return self._commands.sign(session_id, operation, arguments)
+
+
+def _as_function(endpoint: VoiceEndpoint) -> Any:
+    """Starlette takes a function as WebSocket handler, and any other callable as an ASGI app."""
+
+    async def voice(websocket: Any) -> None:
+        await endpoint(websocket)
+
+    return voice
