@@ -22,6 +22,9 @@ write; an empty value counts as not set. Nothing here reads the environment on i
     VOICE_MAX_PER_ADDRESS      8
     VOICE_LOCAL_PORT           8791 (loopback port of the local assistant)
     VOICE_LOCAL_THINK_MS       0 (pause before the local assistant answers)
+    VOICE_LOCAL_LLM_URL        a chat server in OpenAI's style that thinks for the local assistant
+    VOICE_LOCAL_LLM_MODEL      its model
+    VOICE_LOCAL_LLM_KEY        its key, where it wants one
     VOICE_LOG_LEVEL            INFO
 """
 
@@ -90,6 +93,9 @@ class Settings:
     metrics_token: str | None = field(default=None, repr=False)
     local_port: int = 8791
     local_think_ms: float = 0
+    local_llm_url: str | None = None
+    local_llm_model: str | None = None
+    local_llm_key: str | None = field(default=None, repr=False)
     log_level: str = "INFO"
     limits: Limits = field(default_factory=Limits)
 
@@ -130,6 +136,9 @@ class Settings:
             metrics_token=read.text("VOICE_METRICS_TOKEN"),
             local_port=read.whole("VOICE_LOCAL_PORT", 8791, 1, 65535),
             local_think_ms=read.number("VOICE_LOCAL_THINK_MS", 0, 0, 60_000),
+            local_llm_url=read.url("VOICE_LOCAL_LLM_URL", ("http", "https")),
+            local_llm_model=read.text("VOICE_LOCAL_LLM_MODEL"),
+            local_llm_key=read.text("VOICE_LOCAL_LLM_KEY"),
             log_level=read.choice("VOICE_LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), "INFO"),
             limits=Limits(
                 max_sessions=read.whole("VOICE_MAX_SESSIONS", 32, 1, 10_000),
@@ -139,6 +148,11 @@ class Settings:
                 max_minutes_per_day=read.number("VOICE_MAX_MINUTES_PER_DAY", 0, 0, 1_440),
             ),
         )
+        if settings.local_llm_url and not settings.local_llm_model:
+            raise ConfigError(
+                "VOICE_LOCAL_LLM_URL is set but VOICE_LOCAL_LLM_MODEL is not. Write the name of "
+                "the model that the chat server has."
+            )
         if settings.provider == "openai" and not settings.openai_api_key:
             raise ConfigError(
                 "VOICE_PROVIDER is openai but OPENAI_API_KEY is not set. Put your key into "

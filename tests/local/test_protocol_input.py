@@ -86,7 +86,8 @@ async def test_without_transcription_the_answer_still_knows_what_was_said() -> N
 async def test_create_response_false_only_cuts_speech_into_items() -> None:
     async with conversation(hears=("One.", "Two.")) as client:
         await client.turn_detection(create_response=False, interrupt_response=False)
-        first, second = [], []
+        first: list[Frame] = []
+        second: list[Frame] = []
         for frames in (first, second):
             await client.say()
             frames += await client.until("conversation.item.input_audio_transcription.completed")

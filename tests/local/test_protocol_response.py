@@ -29,6 +29,7 @@ from voice_loop.local.brain.base import (
     Pace,
     Said,
     Say,
+    Step,
     ToolOutput,
     Wait,
 )
@@ -179,7 +180,11 @@ async def test_a_tool_call_is_told_in_the_services_order_and_its_result_is_spoke
 
 
 async def test_an_answer_may_speak_and_call_several_tools() -> None:
-    steps = ["Let me see.", Call("one", "{}"), Call("two", '{"a": "' + "x" * 200 + '"}')]
+    steps: list[str | Step] = [
+        "Let me see.",
+        Call("one", "{}"),
+        Call("two", '{"a": "' + "x" * 200 + '"}'),
+    ]
     async with conversation(ScriptedResponder([steps])) as client:
         frames = await client.ask("Do it.")
     output = last(frames, "response.done")["response"]["output"]
@@ -281,7 +286,7 @@ class _AnyStatus(dict[str, object]):
     def __eq__(self, other: object) -> bool:
         return isinstance(other, dict) and other.get("status") == self._status
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None
 
 
 def _any_status(client: object, status: str) -> _AnyStatus:

@@ -1,7 +1,7 @@
 """The server that comes with the app when there is no key: one per machine, whoever is first.
 
 The first process to bind the loopback port serves all; the others use it, watch it, and the
-quickest takes over when it ends. Models load in the background, so that a start or a hot reload stays quick.
+quickest takes over when it ends. Models load in the background, so that a start stays quick.
 """
 
 from __future__ import annotations

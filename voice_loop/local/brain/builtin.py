@@ -1,18 +1,151 @@
-"""The built-in responder: no model, just rules; honest about it."""
+"""The built-in responder: rules and no model, and it says so.
+
+In order: the result of a tool, an answer to a question about a tool's parameter, the talk itself
+(stop, again, slower), the app's tools, dates, units, sums, spelling, small talk, and last an honest
+admission. It reads everything off the context and keeps nothing.
+"""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+import re
+from collections.abc import AsyncGenerator, Sequence
+from typing import Final
 
-from voice_loop.local.brain.base import Context, Say, Step
+from voice_loop.local.brain import arithmetic, calendar, smalltalk, toolcalls, units
+from voice_loop.local.brain.base import (
+    Call,
+    CalledTool,
+    Context,
+    Entry,
+    Pace,
+    Said,
+    Say,
+    Step,
+    ToolOutput,
+)
+from voice_loop.local.brain.numbers import say_number
+
+_SAY_THIS: Final = re.compile(
+    r"^\s*(?:please\s+)?(?:say|speak|read|repeat)\b[^:\n]{0,60}:\s*[\"“']?(.+?)[\"”']?\s*$",
+    re.IGNORECASE | re.DOTALL,
+)
+SLOW: Final = 0.8
+FAST: Final = 1.25
 
 
 class BuiltinResponder:
     """Answers by rules."""
 
     async def respond(self, context: Context) -> AsyncGenerator[Step, None]:
-        text = context.last_user_text
-        if not text:
-            yield Say("Hello, I am the offline demo voice. Add a key for a real conversation.")
-        else:
-            yield Say(f"You said: {text}")
+        for step in answer(context):
+            yield step
+
+
+def answer(context: Context) -> Sequence[Step]:
+    """The answer to a conversation."""
+    told = _SAY_THIS.match(context.instructions)
+    if told:
+        return [Say(told[1])]
+    last = context.entries[-1] if context.entries else None
+    if isinstance(last, ToolOutput):
+        return [Say(_results(context.entries))]
+    text = context.last_user_text
+    if text is None:
+        return [Say(smalltalk.GREETING)]
+    if not isinstance(last, Said) or last.role != "user":
+        return [Say("Is there anything else?")]
+    if not text.strip():
+        return [Say(smalltalk.NOT_HEARD if context.can_hear else smalltalk.CANNOT_HEAR)]
+    return _asked_parameter(context, text) or _about_the_talk(context, text) or _task(context, text)
+
+
+def _results(entries: Sequence[Entry]) -> str:
+    """The results of the newest round of calls."""
+    outputs: list[str] = []
+    for entry in reversed(entries):
+        if isinstance(entry, ToolOutput):
+            outputs.insert(0, toolcalls.say_result(entry.output))
+        elif not isinstance(entry, CalledTool):
+            break
+    return " ".join(outputs)
+
+
+def _lines(context: Context) -> list[Said]:
+    return [entry for entry in context.entries if isinstance(entry, Said)]
+
+
+def _asked_parameter(context: Context, text: str) -> Sequence[Step]:
+    """The user answers our question about a parameter, perhaps the second one in a row."""
+    lines = _lines(context)
+    questions = {
+        toolcalls.question_for(tool, parameter)
+        for tool in context.tools
+        for parameter in tool.parameters.get("required") or []
+    }
+    first = len(lines) - 1
+    while first >= 2 and lines[first - 1].text.strip() in questions:
+        first -= 2
+    if first == len(lines) - 1:
+        return []
+    if re.match(r"^(?:never ?mind|cancel|forget it|no|stop)\b", smalltalk.plain(text)):
+        return [Say("All right, never mind.")]
+    tool = toolcalls.choose(context.tools, lines[first].text, "*")
+    if tool is None:
+        return []
+    filled = toolcalls.fill(tool, lines[first].text)
+    for line in lines[first + 2 :: 2]:
+        filled = toolcalls.with_answer(filled, line.text)
+    return _call([filled])
+
+
+def _call(planned: Sequence[toolcalls.Filled]) -> Sequence[Step]:
+    waiting = next((filled for filled in planned if filled.missing is not None), None)
+    if waiting is not None:
+        return [Say(waiting.question)]
+    return [Call(filled.tool.name, filled.arguments_json()) for filled in planned]
+
+
+def _about_the_talk(context: Context, text: str) -> Sequence[Step]:
+    line = smalltalk.plain(text)
+    if context.must_call is not None:
+        return []
+    if smalltalk.STOP.match(line):
+        return [Say("Okay.")]
+    if match := smalltalk.REPEAT.search(text):
+        return [Say(match[1].strip())]
+    if smalltalk.SLOWER.search(line):
+        return [Pace(SLOW), Say("I will speak more slowly.")]
+    if smalltalk.FASTER.search(line):
+        return [Pace(FAST), Say("I will speak faster.")]
+    if smalltalk.NORMAL.search(line):
+        return [Pace(1.0), Say("Back to my normal pace.")]
+    if smalltalk.AGAIN.search(line):
+        said = [entry.text for entry in _lines(context) if entry.role == "assistant"]
+        return [Say(said[-1] if said else "I have not said anything yet.")]
+    return []
+
+
+def _task(context: Context, text: str) -> Sequence[Step]:
+    if planned := toolcalls.plan(context.tools, text, context.must_call):
+        return _call(planned)
+    if match := smalltalk.SPELL.search(text):
+        return [Say(smalltalk.spell(match[1]))]
+    said = (
+        calendar.timer(text, context.now)
+        or units.convert(text)
+        or calendar.answer(text, context.now)
+        or _sum(text)
+        or smalltalk.reply(text)
+    )
+    if said is not None:
+        return [Say(said)]
+    heard = text.strip()
+    return [Say(smalltalk.UNKNOWN.format(text=heard if heard[-1] in ".!?" else f"{heard}."))]
+
+
+def _sum(text: str) -> str | None:
+    try:
+        value = arithmetic.evaluate(text)
+    except ZeroDivisionError:
+        return "Nothing can be divided by zero."
+    return None if value is None else f"That is {say_number(value)}."

@@ -1,0 +1,162 @@
+"""A responder that asks a chat server in OpenAI's style: any local or remote language model.
+
+Text streams through as it comes, so that the first sentence is spoken while the rest is written.
+When the server cannot be reached that is said aloud, and the built-in rules answer instead.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, cast
+
+import httpx
+from openai import AsyncOpenAI, OpenAIError
+from openai.types.chat import (
+    ChatCompletionFunctionToolParam,
+    ChatCompletionMessageParam,
+    ChatCompletionToolChoiceOptionParam,
+)
+
+from voice_loop.local.brain.base import (
+    Call,
+    CalledTool,
+    Context,
+    Instruction,
+    Responder,
+    Said,
+    Say,
+    Step,
+    ToolOutput,
+)
+
+_log = logging.getLogger(__name__)
+UNREACHABLE: Final = "My language model cannot be reached, so I answer by my own rules. "
+BROKEN_OFF: Final = " I lost my language model in the middle of that."
+_TIMEOUT: Final = httpx.Timeout(30.0, connect=3.0)
+_NOT_HEARD: Final = "(The user said something that could not be understood.)"
+
+
+@dataclass(slots=True)
+class _CallParts:
+    name: str = ""
+    arguments: str = ""
+
+
+class ChatResponder:
+    """`base_url` ends where `/chat/completions` begins."""
+
+    def __init__(
+        self, base_url: str, model: str, *, fallback: Responder, api_key: str | None = None
+    ) -> None:
+        self._client = AsyncOpenAI(
+            base_url=base_url, api_key=api_key or "none", max_retries=0, timeout=_TIMEOUT
+        )
+        self._model = model
+        self._fallback = fallback
+
+    async def respond(self, context: Context) -> AsyncGenerator[Step, None]:
+        started = False
+        calls: dict[int, _CallParts] = {}
+        try:
+            async with await self._ask(context) as stream:
+                async for chunk in stream:
+                    for choice in chunk.choices[:1]:
+                        _collect(calls, choice.delta.tool_calls or [])
+                        if choice.delta.content:
+                            started = True
+                            yield Say(choice.delta.content)
+        except (OpenAIError, httpx.HTTPError) as problem:
+            # The type alone: a server's message may quote the conversation.
+            _log.warning("the chat server failed with %s", type(problem).__name__)
+            if started:
+                yield Say(BROKEN_OFF)
+                return
+            yield Say(UNREACHABLE)
+            async for step in self._fallback.respond(context):
+                yield step
+            return
+        for _, call in sorted(calls.items()):
+            yield Call(call.name, call.arguments or "{}")
+
+    async def _ask(self, context: Context) -> Any:
+        more: dict[str, Any] = {}
+        if context.tools:
+            more["tools"] = tools_of(context)
+            more["tool_choice"] = tool_choice_of(context)
+        return await self._client.chat.completions.create(
+            model=self._model, messages=messages_of(context), stream=True, **more
+        )
+
+
+def _collect(calls: dict[int, _CallParts], deltas: Sequence[Any]) -> None:
+    for delta in deltas:
+        parts = calls.setdefault(delta.index, _CallParts())
+        if delta.function is not None:
+            parts.name += delta.function.name or ""
+            parts.arguments += delta.function.arguments or ""
+
+
+def tools_of(context: Context) -> list[ChatCompletionFunctionToolParam]:
+    """The tools, as a chat server wants them."""
+    return [
+        {
+            "type": "function",
+            "function": {
+                "name": tool.name,
+                "description": tool.description,
+                "parameters": dict(tool.parameters) or {"type": "object", "properties": {}},
+            },
+        }
+        for tool in context.tools
+    ]
+
+
+def tool_choice_of(context: Context) -> ChatCompletionToolChoiceOptionParam:
+    """Which tool must be called."""
+    if context.must_call is None:
+        return "auto"
+    if context.must_call == "*":
+        return "required"
+    return {"type": "function", "function": {"name": context.must_call}}
+
+
+def messages_of(context: Context) -> list[ChatCompletionMessageParam]:
+    """The conversation as messages. A call without its output is left out: servers refuse it."""
+    answered = {entry.call_id for entry in context.entries if isinstance(entry, ToolOutput)}
+    called = {entry.call_id for entry in context.entries if isinstance(entry, CalledTool)}
+    messages: list[dict[str, Any]] = []
+    if context.instructions:
+        messages.append({"role": "system", "content": context.instructions})
+    for entry in context.entries:
+        if isinstance(entry, Instruction):
+            messages.append({"role": "system", "content": entry.text})
+        elif isinstance(entry, Said):
+            messages.append({"role": entry.role, "content": _line(entry)})
+        elif isinstance(entry, CalledTool) and entry.call_id in answered:
+            _add_call(messages, entry)
+        elif isinstance(entry, ToolOutput) and entry.call_id in called:
+            messages.append(
+                {"role": "tool", "tool_call_id": entry.call_id, "content": entry.output}
+            )
+    return cast(list[ChatCompletionMessageParam], messages)
+
+
+def _line(entry: Said) -> str:
+    if entry.cut:
+        return f"{entry.text} … (The user interrupted here.)"
+    return entry.text or _NOT_HEARD
+
+
+def _add_call(messages: list[dict[str, Any]], entry: CalledTool) -> None:
+    """Calls of one answer belong into one message."""
+    call = {
+        "id": entry.call_id,
+        "type": "function",
+        "function": {"name": entry.name, "arguments": entry.arguments},
+    }
+    if messages and "tool_calls" in messages[-1]:
+        messages[-1]["tool_calls"].append(call)
+    else:
+        messages.append({"role": "assistant", "content": None, "tool_calls": [call]})
