@@ -60,16 +60,19 @@ _INIT = """
     ready.get(context).then((node) => connect.call(source, node));
     return result;
   };
-  window.__takeTap = () => taps.map((tap) => {
-    const samples = new Float32Array(tap.blocks.length * 128);
-    tap.blocks.forEach((block, index) => samples.set(block, index * 128));
+  window.__takeTap = () => taps.filter((tap) => tap.frames.length).map((tap) => {
+    const first = tap.frames[0];
+    const samples = new Float32Array(tap.frames[tap.frames.length - 1] - first + 128);
+    const gaps = [];
+    tap.frames.forEach((frame, index) => {
+      samples.set(tap.blocks[index], frame - first);
+      if (index && frame - tap.frames[index - 1] !== 128) gaps.push(frame - first);
+    });
     const bytes = new Uint8Array(samples.buffer);
     let text = "";
     for (let at = 0; at < bytes.length; at += 32768)
       text += String.fromCharCode.apply(null, bytes.subarray(at, at + 32768));
-    const count = tap.frames.length;
-    return { rate: tap.rate, wall: tap.wall, first: tap.frames[0] ?? 0,
-             last: tap.frames[count - 1] ?? 0, count, data: btoa(text) };
+    return { rate: tap.rate, wall: tap.wall, gaps, data: btoa(text) };
   });
 })();
 """
@@ -83,8 +86,8 @@ class Recording:
     rate_hz: int
     start_ms: float
     """`performance.now()` of the page at the first sample, as rendered."""
-    missing_blocks: int
-    """Blocks the recorder itself did not see."""
+    gaps: tuple[int, ...]
+    """Samples at which the recorder itself missed something, as a starting context does once."""
 
     @property
     def length_s(self) -> float:
@@ -99,11 +102,12 @@ def install_tap(context: BrowserContext) -> None:
 
 def take_recordings(page: Page) -> list[Recording]:
     """What was played so far, one recording an AudioContext."""
-    recordings = []
-    for raw in page.evaluate("window.__takeTap()"):
-        samples = np.frombuffer(base64.b64decode(raw["data"]), dtype="<f4")
-        expected = (raw["last"] - raw["first"]) // 128 + 1 if raw["count"] else 0
-        recordings.append(
-            Recording(samples, int(raw["rate"]), float(raw["wall"]), expected - raw["count"])
+    return [
+        Recording(
+            np.frombuffer(base64.b64decode(raw["data"]), dtype="<f4"),
+            int(raw["rate"]),
+            float(raw["wall"]),
+            tuple(raw["gaps"]),
         )
-    return recordings
+        for raw in page.evaluate("window.__takeTap()")
+    ]

@@ -27,8 +27,8 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(400)]
 
 THREE_TURNS = conversation(
     ("Hello there.", 2.0),
-    ("What is seventeen plus twenty five?", 12.0),
-    ("Say that again, please.", 22.0),
+    ("What is seventeen plus twenty five?", 17.0),
+    ("Say that again, please.", 25.0),
     length_s=40,
 )
 

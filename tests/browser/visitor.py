@@ -140,7 +140,7 @@ class Visitor:
 
     def heard(self) -> Recording:
         """What the loudspeaker got: the one context's recording that holds sound."""
-        recordings = [tape for tape in take_recordings(self.page) if tape.length_s > 0]
+        recordings = take_recordings(self.page)
         assert recordings, "nothing was ever played"
         return max(recordings, key=lambda tape: float(np.max(np.abs(tape.samples))))
 
@@ -148,7 +148,8 @@ class Visitor:
         """Every completed item that came down the wire is in the loudspeaker's recording: sample
         for sample at one constant lag, so nothing was lost, repeated or torn."""
         tape = self.heard()
-        assert tape.missing_blocks == 0, "the recorder missed blocks: the machine is too busy"
+        late = [gap for gap in tape.gaps if gap > tape.rate_hz]
+        assert not late, "the recorder missed blocks: the machine is too busy to judge"
         whole = 0
         for key in self.wire.completed_items():
             if key[0] not in self.finished_turns():
