@@ -88,9 +88,11 @@ class ClockOffset:
         Whether the clocks jumped: what was measured before does not hold any more.
         """
         numbers = (offset_ms, round_trip_ms, at_ms)
-        if not all(map(math.isfinite, numbers)) or not 0 <= round_trip_ms <= MAX_ROUND_TRIP_MS:
+        possible = -_SLACK_MS <= round_trip_ms <= MAX_ROUND_TRIP_MS
+        if not possible or not all(map(math.isfinite, numbers)):
             self.refused += 1
             return False
+        round_trip_ms = max(0.0, round_trip_ms)
         witness = _Witness(at_ms, offset_ms, round_trip_ms, age_ms)
         self._last_round_trip_ms = round_trip_ms
         beyond_ms = self._contradiction_ms(witness)

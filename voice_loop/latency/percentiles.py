@@ -138,7 +138,7 @@ class Histogram:
 def _bucket_of(value: float) -> int:
     if value <= LOWEST_MS:
         return 0
-    return min(_BUCKETS - 1, math.ceil(math.log(value / LOWEST_MS) / _LOG_GROWTH))
+    return math.ceil(math.log(min(value, HIGHEST_MS) / LOWEST_MS) / _LOG_GROWTH)
 
 
 def _middle_of(bucket: int) -> float:

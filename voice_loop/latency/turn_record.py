@@ -143,7 +143,7 @@ class TurnRecord:
         first_delta_ms = self.marks.at("first_delta")
         end_name, end_ms = self.turn_end()
         points = [(end_name, end_ms), *self._asked(end_ms), ("first_delta", first_delta_ms)]
-        return _figure(_stages(points, self.tool_ms))
+        return _figure(_stages(_rising(points), self.tool_ms))
 
     def _asked(self, end_ms: float) -> list[tuple[str, float]]:
         asked_ms = self.marks.maybe("response_asked")
