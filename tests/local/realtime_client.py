@@ -73,6 +73,13 @@ def silence(ms: float) -> bytes:
     return bytes(ms_to_bytes(ms))
 
 
+async def eventually(condition: Callable[[], object]) -> None:
+    """Bounded: let everything else run until the condition holds."""
+    with anyio.fail_after(WAIT_S):
+        for _ in iter(lambda: bool(condition()), True):
+            await anyio.sleep(0.005)
+
+
 class RealtimeClient:
     def __init__(self, socket: ClientConnection) -> None:
         self.socket = socket

@@ -25,7 +25,7 @@ from voice_loop.local.server import HEALTH_PATH, SERVER_NAME, LocalServer, serve
 _log = logging.getLogger(__name__)
 _WATCH_S: Final = 0.5
 _HEALTH_TIMEOUT_S: Final = 2.0
-_ATTEMPTS: Final = 5
+_JOIN_TIMEOUT_S: Final = 4.0
 
 
 @asynccontextmanager
@@ -66,11 +66,13 @@ class _Keeper:
 
     async def claim_or_join(self, stack: AsyncExitStack) -> None:
         """Serve, or find a server like this one. Raises ConfigError when there is neither."""
-        for _ in range(_ATTEMPTS):
-            if await self._claim(stack) or await is_served(self._options.host, self._options.port):
-                return
-            # Between the two questions the other process may have ended.
-            await anyio.sleep(0.05)
+        with anyio.move_on_after(_JOIN_TIMEOUT_S):
+            # Between the two questions the other process may have ended: ask again.
+            while not await self._claim(stack):
+                if await is_served(self._options.host, self._options.port):
+                    return
+                await anyio.sleep(0.05)
+            return
         raise ConfigError(
             f"Port {self._options.port} is used by another program, so the offline assistant "
             "cannot listen there. Set VOICE_LOCAL_PORT to a free port."

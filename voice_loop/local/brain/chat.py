@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
-import httpx
+import httpx2
 from openai import AsyncOpenAI, OpenAIError
 from openai.types.chat import (
     ChatCompletionFunctionToolParam,
@@ -34,7 +34,7 @@ from voice_loop.local.brain.base import (
 _log = logging.getLogger(__name__)
 UNREACHABLE: Final = "My language model cannot be reached, so I answer by my own rules. "
 BROKEN_OFF: Final = " I lost my language model in the middle of that."
-_TIMEOUT: Final = httpx.Timeout(30.0, connect=3.0)
+_TIMEOUT: Final = httpx2.Timeout(30.0, connect=3.0)
 _NOT_HEARD: Final = "(The user said something that could not be understood.)"
 
 
@@ -67,7 +67,7 @@ class ChatResponder:
                         if choice.delta.content:
                             started = True
                             yield Say(choice.delta.content)
-        except (OpenAIError, httpx.HTTPError) as problem:
+        except (OpenAIError, httpx2.HTTPError) as problem:
             # The type alone: a server's message may quote the conversation.
             _log.warning("the chat server failed with %s", type(problem).__name__)
             if started:
