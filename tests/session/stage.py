@@ -239,6 +239,7 @@ class Stage:
         self.user_says("Tell me something.")
         self.commands()
         self.answer(done=False)
+        self.hear(1_000)
         self.played(500, "playing")
         return self
 

@@ -192,7 +192,8 @@ class Listening:
         confirmed = any(sound.confirmed for sound in sounds)
         if not self.options.barge_in and over_playback and self._answering.audible:
             return False
-        return utterance.meant or confirmed or not (over_playback or self._answering.busy)
+        expected = self._machine.floor == "user" or not self._answering.busy
+        return utterance.meant or confirmed or (expected and not over_playback)
 
     def _has_second_chance(self, utterance: _Utterance) -> bool:
         if not (self.options.barge_in and self.transcribes):
