@@ -1,0 +1,1 @@
+"""What operators see of all sessions: latencies, counters, exposition. Never what was said."""
