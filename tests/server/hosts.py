@@ -72,7 +72,7 @@ async def serve(server: VoiceServer) -> AsyncIterator[Host]:
             yield Host(server, port)
         finally:
             with anyio.move_on_after(10, shield=True):
-                granian.stop()
+                granian.stop()  # type: ignore[no-untyped-call]
                 await stopped.wait()
             tasks.cancel_scope.cancel()
 

@@ -45,11 +45,11 @@ def test_lines_stand_in_the_order_in_which_they_were_begun() -> None:
 
 def test_a_line_without_words_is_not_part_of_it() -> None:
     history = History()
-    history.set("u1", "user", "")
-    assert history.items() == ()
-    assert not history.ends_with_user
-    history.set("u1", "user", "Hi")
-    assert history.ends_with_user
+    ends = []
+    for text in ("", "Hi"):
+        history.set("u1", "user", text)
+        ends.append((len(history.items()), history.ends_with_user))
+    assert ends == [(0, False), (1, True)]
     history.remove("u1")
     assert history.items() == ()
 

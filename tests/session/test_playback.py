@@ -63,9 +63,9 @@ def test_an_unknown_turn_is_an_error_and_an_old_one_is_stale() -> None:
 def test_an_item_is_finished_when_all_of_it_was_heard_and_no_more_comes() -> None:
     ledger, entry = ledger_with(24_000, 24_000)
     ledger.report(report(1_000))
-    assert not entry.finished
+    before = entry.finished
     ledger.complete(entry)
-    assert entry.finished
+    assert (before, entry.finished) == (False, True)
     assert not ledger.audible
     assert ledger.report(report(1_000)) == "stale"
 
@@ -74,10 +74,10 @@ def test_finished_by_report_counts_only_when_everything_was_sent() -> None:
     ledger, entry = ledger_with(48_000, 24_000)
     ledger.complete(entry)
     ledger.report(report(1_000, phase="finished"))
-    assert not entry.finished
+    before = entry.finished
     ledger.send(1, 0, 24_000)
     ledger.report(report(1_000, phase="finished"))
-    assert entry.finished
+    assert (before, entry.finished) == (False, True)
     assert entry.heard == 48_000
 
 

@@ -39,6 +39,8 @@ class Terms:
     limits: Limits
     max_session_ms: float
     line_prefix: str = ""
+    end_code: str = "session_limit"
+    """Why it ends after `max_session_ms`."""
 
 
 class Conversation:
@@ -65,6 +67,7 @@ class Conversation:
         self._was_quiet = True
         self._last_active_ms = now_ms
         self._end_ms = now_ms + terms.max_session_ms
+        self._end_code = terms.end_code
         self._roll_over_ms: float | None = None
         self._link_up = False
         self._answer_again = False
@@ -232,7 +235,7 @@ class Conversation:
     def tick(self, now_ms: float) -> None:
         """What ran out by now."""
         if now_ms >= self._end_ms:
-            self.out.end = "session_limit"
+            self.out.end = self._end_code
             return
         idle = self.phase == "listening"
         if idle and now_ms >= self._last_active_ms + self._limits.idle_ms:

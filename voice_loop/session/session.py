@@ -11,7 +11,6 @@ rule; what they decided is carried out afterwards. A session outlives its socket
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import math
 from collections.abc import Mapping, Sequence
@@ -32,7 +31,7 @@ from voice_loop.providers.base import (
     ToolSpec,
 )
 from voice_loop.session import effects
-from voice_loop.session.conversation import Conversation, Terms
+from voice_loop.session.conversation import Conversation
 from voice_loop.session.facts import Fact, Mark, MarkName, SessionEnded, SessionStarted
 from voice_loop.session.link import ProviderLink
 from voice_loop.session.operations import execute
@@ -58,10 +57,7 @@ class Session:
         self._config = config
         self._clock = config.clock
         self._began_ms = config.clock.now_ms()
-        # Line ids are unique across sessions: a page keeps the lines of several.
-        prefix = hashlib.sha256(config.id.encode()).hexdigest()[:6] + "-"
-        terms = Terms(config.settings, config.options, config.limits, config.max_session_ms, prefix)
-        self._conversation = Conversation(terms, self._began_ms)
+        self._conversation = Conversation(config.terms(), self._began_ms)
         self._page = Page(self._frame_sent)
         self._link = ProviderLink(
             config.provider_factory,

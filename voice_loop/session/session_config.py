@@ -5,6 +5,7 @@ Made by the manager, one a session. It holds functions and limits, never state.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from voice_loop.errors import WireError
 from voice_loop.latency.clock import Clock
 from voice_loop.protocol.events import StartOptions
 from voice_loop.providers.base import ProviderFactory, SessionSettings
+from voice_loop.session.conversation import Terms
 from voice_loop.session.link import RETRY_DELAYS_MS
 from voice_loop.session.operations import AppOperation
 from voice_loop.session.tools import ToolRunner, no_tools
@@ -49,3 +51,13 @@ class SessionConfig:
     verify_command: CommandVerifier = refuse_commands
     watchers: Sequence[Watcher] = ()
     retry_delays_ms: Sequence[float] = RETRY_DELAYS_MS
+
+    def terms(self) -> Terms:
+        """What of it the conversation goes by."""
+        # Line ids are unique across sessions: a page keeps the lines of several.
+        prefix = hashlib.sha256(self.id.encode()).hexdigest()[:6] + "-"
+        shortened = self.max_session_ms < self.limits.max_session_ms
+        end_code = "daily_limit" if shortened else "session_limit"
+        return Terms(
+            self.settings, self.options, self.limits, self.max_session_ms, prefix, end_code
+        )

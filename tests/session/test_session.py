@@ -1,0 +1,539 @@
+"""A session with a page in memory and a scripted provider: pumps, tools, resume, endings."""
+
+from __future__ import annotations
+
+import json
+import logging
+
+import anyio
+import pytest
+
+from tests.session.fakes import MemoryChannel
+from tests.session.houses import SPEECH, answer, house, report
+from voice_loop.config import Limits
+from voice_loop.errors import ProviderRejected, ProviderUnavailable, WireError
+from voice_loop.latency.clock import ManualClock
+from voice_loop.protocol import events as wire
+from voice_loop.providers import base
+from voice_loop.providers import scripted as script
+from voice_loop.session.facts import (
+    ClockSample,
+    Fact,
+    Mark,
+    RelayDelays,
+    SessionEnded,
+    SessionStarted,
+)
+from voice_loop.session.operations import AppOperation
+from voice_loop.session.session import Session
+
+pytestmark = pytest.mark.anyio
+
+
+class Watch:
+    """Collects every fact of a session."""
+
+    def __init__(self) -> None:
+        self.facts: list[Fact] = []
+
+    async def __call__(self, session: Session) -> None:
+        with session.bus.subscribe(10_000) as facts:
+            async for fact in facts:
+                self.facts.append(fact)
+
+    def marks(self) -> list[str]:
+        return [fact.name for fact in self.facts if isinstance(fact, Mark)]
+
+
+async def test_a_page_is_greeted_when_the_provider_is_ready() -> None:
+    provider = script.ScriptedProvider(connected=base.Connected("m-1", "marin", None))
+    provider.stall(script.Connect)
+    async with house(provider) as home:
+        session = home.open()
+        page = home.connect(session)
+        page.send_event(wire.ClockPing(1, 5.0))
+        await page.expect(wire.ClockPong)
+        assert page.all_of(wire.SessionReady) == []
+        provider.release(script.Connect)
+        ready = await page.expect(wire.SessionReady)
+        assert (ready.session_id, ready.model, ready.voice) == (session.id, "m-1", "marin")
+        assert (ready.provider, ready.resumed, ready.seq) == ("scripted", False, 0)
+        assert session.connected is not None and session.provider is provider
+
+
+async def test_words_spoken_before_the_provider_is_there_are_not_lost() -> None:
+    provider = script.ScriptedProvider()
+    provider.stall(script.Connect)
+    async with house(provider) as home:
+        page = home.connect(home.open())
+        for index in range(10):
+            page.send_event(wire.AudioChunk(0, 0, index * 480, bytes([index]) * 960))
+        page.send_event(wire.ClockPing(1, 5.0))
+        await page.expect(wire.ClockPong)
+        provider.release(script.Connect)
+        page.send_event(wire.InputText("now"))
+        await provider.expect(script.AddText, skip=True)
+        assert bytes(provider.audio) == b"".join(bytes([i]) * 960 for i in range(10))
+
+
+async def test_a_turn_goes_through_and_every_fact_of_it_is_told() -> None:
+    watch = Watch()
+    async with house(watchers=[watch]) as home:
+        session, page, provider = await home.enter()
+        page.send_event(wire.InputText("Hello"))
+        await provider.expect(script.CreateResponse, skip=True)
+        provider.emit(*answer())
+        end = await page.expect(wire.AudioEnd)
+        assert b"".join(c.pcm for c in page.all_of(wire.AudioChunk)) == SPEECH
+        page.send_event(report(1, "finished", 1_000, end.seq))
+        await page.expect(wire.TurnState, lambda event: event.state == "listening")
+        page.send_event(wire.ClockPing(1, 5.0, -3.0, 9.0))
+        await page.expect(wire.ClockPong)
+        page.send_event(wire.SessionEnd())
+        assert await home.reason() == "user"
+        await home.empty()
+    assert isinstance(watch.facts[0], SessionStarted)
+    assert watch.facts[-1] == SessionEnded(session.id, "user", watch.facts[-1].duration_ms)  # type: ignore[union-attr]
+    assert [m for m in watch.marks() if m in ("response_asked", "first_delta")] == [
+        "response_asked",
+        "first_delta",
+    ]
+    assert "first_chunk_sent" in watch.marks()
+    assert any(isinstance(f, ClockSample) and f.offset_ms == -3.0 for f in watch.facts)
+    assert any(isinstance(f, RelayDelays) and f.direction == "down" for f in watch.facts)
+    assert any(isinstance(f, wire.PlaybackReport) for f in watch.facts)
+
+
+async def test_the_delay_of_the_relay_upwards_is_told_in_batches() -> None:
+    watch = Watch()
+    async with house(watchers=[watch]) as home:
+        _, page, provider = await home.enter()
+        for index in range(30):
+            page.send_event(wire.AudioChunk(0, 0, index * 480, bytes(960)))
+        page.send_event(wire.InputText("x"))
+        await provider.expect(script.AddText, skip=True)
+        page.send_event(wire.SessionEnd())
+        await home.empty()
+    delays = [f for f in watch.facts if isinstance(f, RelayDelays) and f.direction == "up"]
+    assert [len(fact.delays_ms) for fact in delays] == [25, 5]
+
+
+async def test_numbers_rise_over_the_session_and_doubles_are_dropped() -> None:
+    async with house() as home:
+        _, page, provider = await home.enter()
+        page.send_event(wire.InputText("one"))
+        page.send_raw(wire.InputText("one again", seq=1))
+        page.send_event(wire.InputText("two"))
+        texts = [(await provider.expect(script.AddText, skip=True)).text for _ in range(2)]
+        assert texts == ["one", "two"]
+        numbers = [event.seq for event in page.received if event.seq]
+        assert numbers == sorted(set(numbers))
+
+
+async def test_a_resumed_page_gets_what_it_lacks_and_nothing_twice() -> None:
+    async with house() as home:
+        session, page, provider = await home.enter()
+        ready = page.all_of(wire.SessionReady)[0]
+        page.send_event(wire.InputText("Hello"))
+        await provider.expect(script.CreateResponse, skip=True)
+        provider.emit(*answer()[:4])
+        await page.expect(wire.AudioChunk)
+        had = page.last_seq
+        page.hang_up()
+        assert await home.reason() == "gone"
+        assert not session.attached
+        provider.emit(*answer()[4:])
+        resumed = home.manager.resume(wire.Resume(session.id, ready.resume_key, had))
+        again = home.connect(resumed, had)
+        greeting = await again.expect(wire.SessionReady)
+        assert (greeting.resumed, greeting.received_seq) == (True, 1)
+        assert greeting.resume_key != ready.resume_key
+        await again.expect(wire.AudioEnd)
+        numbers = [event.seq for event in again.received if event.seq]
+        assert numbers[0] == had + 1
+        assert numbers == list(range(had + 1, had + 1 + len(numbers)))
+
+
+async def test_the_former_key_works_until_the_page_has_shown_that_it_has_the_new_one() -> None:
+    async with house() as home:
+        session, page, _ = await home.enter()
+        old = page.all_of(wire.SessionReady)[0].resume_key
+        page.hang_up()
+        await home.reason()
+        second = home.connect(session, 0)
+        new = (await second.expect(wire.SessionReady)).resume_key
+        assert session.opens(old) and session.opens(new)
+        second.send_event(wire.InputMute(False))
+        second.send_event(wire.ClockPing(1, 0))
+        await second.expect(wire.ClockPong)
+        assert not session.opens(old)
+        assert session.opens(new)
+
+
+async def test_the_newest_socket_wins() -> None:
+    async with house() as home:
+        session, _, _ = await home.enter()
+        newer = home.connect(session, 0)
+        assert await home.reason() == "replaced"
+        await newer.expect(wire.SessionReady)
+        assert session.attached
+
+
+async def test_a_session_without_a_socket_ends_after_the_resume_window() -> None:
+    clock = ManualClock()
+    async with house(clock=clock) as home:
+        session, page, provider = await home.enter()
+        page.hang_up()
+        await home.reason()
+        clock.advance_ms(14_999)
+        session.look_at_clock()
+        await anyio.wait_all_tasks_blocked()
+        codes = [session.end_code]
+        clock.advance_ms(1)
+        session.look_at_clock()
+        await home.empty()
+        codes.append(session.end_code)
+        assert (codes, provider.closed) == ([None, "gone"], True)
+
+
+async def test_a_session_that_no_socket_ever_came_for_ends_too() -> None:
+    clock = ManualClock()
+    async with house(clock=clock) as home:
+        session = home.open()
+        await anyio.wait_all_tasks_blocked()
+        clock.advance_ms(15_000)
+        session.look_at_clock()
+        await home.empty()
+
+
+async def test_a_page_that_stops_reading_is_let_go_before_memory_grows() -> None:
+    async with house() as home:
+        session, page, _ = await home.enter()
+        page.block()
+        for _ in range(5_000):
+            session.send_metrics({"figures": "x" * 400})
+        assert await home.reason() == "client_stalled"
+        await home.empty()
+
+
+async def test_a_lost_provider_is_replaced_with_the_history_and_that_is_said() -> None:
+    async with house() as home:
+        session, page, first = await home.enter()
+        page.send_event(wire.InputText("Hello"))
+        await first.expect(script.CreateResponse, skip=True)
+        first.emit(*answer())
+        end = await page.expect(wire.AudioEnd)
+        page.send_event(report(1, "finished", 1_000, end.seq))
+        await page.expect(wire.TurnState, lambda event: event.state == "listening")
+        first.hang_up()
+        assert (await page.expect(wire.ErrorEvent)).code == "provider_lost"
+        second = await home.providers.wait_for(2)
+        page.send_event(wire.InputText("Still there?"))
+        await second.expect(script.CreateResponse, skip=True)
+        assert first.closed
+        assert second.settings is not None
+        assert [(h.role, h.text) for h in second.settings.history][:2] == [
+            ("user", "Hello"),
+            ("assistant", "Hello there"),
+        ]
+        assert session.provider is second
+
+
+async def test_a_command_that_fails_replaces_the_link_and_the_question_is_asked_again() -> None:
+    async with house() as home:
+        _, page, first = await home.enter()
+        first.fail(script.CreateResponse, ProviderUnavailable("provider_lost"))
+        page.send_event(wire.InputText("Hello"))
+        second = await home.providers.wait_for(2)
+        await second.expect(script.CreateResponse, skip=True)
+
+
+async def test_a_provider_that_cannot_be_reached_ends_the_session_with_a_reason() -> None:
+    providers = [script.ScriptedProvider() for _ in range(3)]
+    for provider in providers:
+        provider.fail(script.Connect, ProviderUnavailable("provider_unreachable"))
+    async with house(*providers) as home:
+        page = home.connect(home.open())
+        error = await page.expect(wire.ErrorEvent)
+        assert (error.code, error.seq) == ("provider_unreachable", 0)
+        assert await home.reason() == "provider_unreachable"
+        assert len(home.providers.made) == 3
+
+
+async def test_a_provider_that_says_no_is_not_asked_again() -> None:
+    provider = script.ScriptedProvider()
+    provider.fail(script.Connect, ProviderRejected("provider_key_refused"))
+    async with house(provider) as home:
+        home.connect(home.open())
+        assert await home.reason() == "provider_key_refused"
+        assert len(home.providers.made) == 1
+
+
+async def test_a_provider_that_does_not_answer_is_given_up_in_time() -> None:
+    providers = [script.ScriptedProvider() for _ in range(3)]
+    for provider in providers:
+        provider.stall(script.Connect)
+    async with house(*providers, limits=Limits(connect_timeout_ms=20)) as home:
+        home.connect(home.open())
+        assert await home.reason() == "provider_timeout"
+
+
+async def test_a_fault_that_ends_the_connection_for_good_ends_the_session() -> None:
+    async with house() as home:
+        _, _, provider = await home.enter()
+        provider.emit(base.Fault("provider_quota", False, "insufficient_quota"))
+        provider.hang_up()
+        assert await home.reason() == "provider_quota"
+
+
+async def test_a_provider_that_keeps_breaking_is_not_tried_for_ever() -> None:
+    async with house() as home:
+        _, _, provider = await home.enter()
+        for number in range(2, 5):
+            provider.hang_up()
+            provider = await home.providers.wait_for(number)
+            await provider.expect(script.Connect)
+        provider.hang_up()
+        assert await home.reason() == "provider_lost"
+
+
+async def test_a_tool_runs_in_the_name_of_the_page_and_is_answered() -> None:
+    calls = []
+
+    async def tools(client_token: str, name: str, arguments: str) -> str:
+        calls.append((client_token, name, json.loads(arguments)))
+        return "noon"
+
+    async with house(tools=tools) as home:
+        _, page, provider = await home.enter()
+        page.send_event(wire.InputText("Time?"))
+        await provider.expect(script.CreateResponse, skip=True)
+        provider.emit(
+            base.ResponseStarted("r1"),
+            base.ToolCall("r1", "f1", "c1", "clock", '{"zone":"UTC"}'),
+            base.ResponseDone("r1", "completed"),
+        )
+        assert await provider.expect(script.AddToolResult) == script.AddToolResult("c1", "noon")
+        await provider.expect(script.CreateResponse)
+        assert calls == [("page", "clock", {"zone": "UTC"})]
+
+
+async def test_a_running_tool_does_not_outlive_the_session() -> None:
+    started, cancelled = anyio.Event(), anyio.Event()
+
+    async def tools(client_token: str, name: str, arguments: str) -> str:
+        started.set()
+        try:
+            await anyio.sleep_forever()
+        finally:
+            cancelled.set()
+        return ""
+
+    async with house(tools=tools) as home:
+        session, page, provider = await home.enter()
+        page.send_event(wire.InputText("Time?"))
+        await provider.expect(script.CreateResponse, skip=True)
+        provider.emit(base.ResponseStarted("r1"), base.ToolCall("r1", "f1", "c1", "clock", "{}"))
+        with anyio.fail_after(5):
+            await started.wait()
+        session.end()
+        await home.empty()
+        assert cancelled.is_set()
+
+
+async def test_bad_frames_are_answered_and_survived_but_not_without_end() -> None:
+    async with house() as home:
+        session, page, _ = await home.enter()
+        for _ in range(20):
+            page.send_raw(WireError("bad_frame"))
+            assert (await page.expect(wire.ErrorEvent)).code == "bad_frame"
+        page.send_raw(WireError("bad_frame"))
+        assert (await page.expect(wire.ErrorEvent)).code == "too_many_bad_frames"
+        assert await home.reason() == "too_many_bad_frames"
+        assert session.end_code is None
+
+
+async def test_a_frame_beyond_the_bounds_ends_the_socket_and_says_why() -> None:
+    async with house() as home:
+        _, page, _ = await home.enter()
+        page.send_raw(WireError("too_fast"))
+        assert (await page.expect(wire.ErrorEvent)).code == "too_fast"
+        assert await home.reason() == "too_fast"
+
+
+async def test_an_acknowledgement_of_what_was_never_sent_is_an_error() -> None:
+    async with house() as home:
+        _, page, _ = await home.enter()
+        page.send_event(wire.ClockPing(1, 0, received_seq=999))
+        assert (await page.expect(wire.ErrorEvent)).code == "bad_frame"
+
+
+async def test_commands_of_the_app_are_carried_out_once_and_in_rising_order() -> None:
+    tool = {"name": "clock", "description": "Time.", "parameters": {"type": "object"}}
+    operations = {
+        "say": AppOperation(1, "say", {"text": "Welcome!"}),
+        "message": AppOperation(2, "message", {"text": "Hi"}),
+        "instructions": AppOperation(3, "instructions", {"text": "Be brief."}),
+        "tools": AppOperation(4, "tools", {"tools": [tool]}),
+        "interrupt": AppOperation(5, "interrupt"),
+        "end": AppOperation(9, "end"),
+    }
+    async with house(operations=operations) as home:
+        _, page, provider = await home.enter()
+        page.send_event(wire.AppCommand("say"))
+        created = await provider.expect(script.CreateResponse, skip=True)
+        assert created.instructions is not None and created.instructions.endswith("Welcome!")
+        provider.emit(base.ResponseStarted("r1"), base.ResponseDone("r1", "completed"))
+        for name in ("message", "instructions", "tools", "interrupt"):
+            page.send_event(wire.AppCommand(name))
+        await provider.expect(script.AddText("Hi"), skip=True)
+        await provider.expect(script.Update, skip=True)
+        update = await provider.expect(script.Update, skip=True)
+        assert update.settings.instructions == "Be brief."
+        assert [spec.name for spec in update.settings.tools] == ["clock"]
+        page.send_event(wire.AppCommand("say"))
+        assert (await page.expect(wire.ErrorEvent)).code == "command_refused"
+        page.send_event(wire.AppCommand("end"))
+        assert await home.reason() == "user"
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        AppOperation(1, "say", {}),
+        AppOperation(1, "say", {"text": 7}),
+        AppOperation(1, "tools", {"tools": "clock"}),
+        AppOperation(1, "tools", {"tools": ["clock"]}),
+        AppOperation(1, "tools", {"tools": [{"name": ""}]}),
+        AppOperation(1, "sing", {}),
+    ],
+)
+async def test_a_command_that_makes_no_sense_is_refused(operation: AppOperation) -> None:
+    async with house(operations={"x": operation}) as home:
+        _, page, _ = await home.enter()
+        page.send_event(wire.AppCommand("x"))
+        assert (await page.expect(wire.ErrorEvent)).code == "command_refused"
+        page.send_event(wire.AppCommand("unknown"))
+        assert (await page.expect(wire.ErrorEvent)).code == "command_refused"
+
+
+async def test_the_app_acts_on_a_session_it_found() -> None:
+    async with house() as home:
+        session, page, provider = await home.enter()
+        session.message("Hi")
+        await provider.expect(script.CreateResponse, skip=True)
+        provider.emit(*answer()[:4])
+        await page.expect(wire.AudioChunk)
+        assert session.phase == "speaking"
+        session.interrupt()
+        await provider.expect(script.CancelResponse)
+        session.set_instructions("Be brief.")
+        session.set_tools([])
+        await provider.expect(script.Update, skip=True)
+        session.say("Bye")
+        session.send_metrics({"ttfb_ms": 1})
+        assert (await page.expect(wire.MetricsUpdate)).metrics == {"ttfb_ms": 1}
+
+
+async def test_a_watcher_that_fails_does_not_end_the_conversation(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def watcher(session: Session) -> None:
+        raise RuntimeError("the user said: my password is hunter2")
+
+    with caplog.at_level(logging.ERROR):
+        async with house(watchers=[watcher]) as home:
+            session, page, _ = await home.enter()
+            page.send_event(wire.ClockPing(1, 0))
+            await page.expect(wire.ClockPong)
+            assert session.end_code is None
+    assert "RuntimeError" in caplog.text
+    assert "hunter2" not in caplog.text
+
+
+async def test_a_watcher_that_does_not_stop_is_stopped() -> None:
+    async def watcher(session: Session) -> None:
+        await anyio.sleep_forever()
+
+    async with house(watchers=[watcher]) as home:
+        session, _, _ = await home.enter()
+        session.end()
+        await home.empty()
+
+
+async def test_what_people_say_stands_in_no_log(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.DEBUG):
+        async with house() as home:
+            _, page, provider = await home.enter()
+            page.send_event(wire.InputText("my password is hunter2"))
+            await provider.expect(script.CreateResponse, skip=True)
+            provider.emit(*answer())
+            await page.expect(wire.AudioEnd)
+            provider.hang_up()
+            await home.providers.wait_for(2)
+    assert "hunter2" not in caplog.text
+    assert "Hello there" not in caplog.text
+
+
+CUTS = ["connecting", "ready", "asked", "speaking", "listening"]
+
+
+@pytest.mark.parametrize("side", ["page", "provider", "server"])
+@pytest.mark.parametrize("phase", CUTS)
+async def test_cutting_any_side_in_any_phase_leaves_nothing_behind(side: str, phase: str) -> None:
+    first = script.ScriptedProvider()
+    if phase == "connecting":
+        first.stall(script.Connect)
+    async with house(first, limits=Limits(resume_ms=20)) as home:
+        session = home.open()
+        page = home.connect(session)
+        await first.expect(script.Connect)
+        if phase != "connecting":
+            await page.expect(wire.SessionReady)
+        if phase in ("asked", "speaking", "listening"):
+            page.send_event(wire.InputText("Hello"))
+            await first.expect(script.CreateResponse, skip=True)
+        if phase in ("speaking", "listening"):
+            first.emit(*answer())
+            await page.expect(wire.AudioEnd)
+        if phase == "listening":
+            page.send_event(report(1, "finished", 1_000))
+            await page.expect(wire.TurnState, lambda event: event.state == "listening")
+        match side:
+            case "page":
+                page.hang_up()
+                await home.empty()
+                assert session.end_code == "gone"
+            case "provider":
+                first.hang_up()
+                second = await home.providers.wait_for(2)
+                await second.expect(script.Connect)
+            case _:
+                pass
+    assert session.end_code is not None
+    assert all(provider.closed for provider in home.providers.made)
+
+
+async def test_a_page_that_leaves_before_the_provider_answers_can_come_back() -> None:
+    provider = script.ScriptedProvider()
+    provider.stall(script.Connect)
+    async with house(provider) as home:
+        session = home.open()
+        page = home.connect(session)
+        page.send_event(wire.ClockPing(1, 0))
+        await page.expect(wire.ClockPong)
+        page.hang_up()
+        await home.reason()
+        again = home.connect(session, 0)
+        provider.release(script.Connect)
+        await again.expect(wire.SessionReady)
+
+
+async def test_serving_a_session_that_is_over_says_why() -> None:
+    async with house() as home:
+        session, _, _ = await home.enter()
+        session.end("idle_limit")
+        await home.empty()
+        late = MemoryChannel()
+        assert await session.serve(late) == "idle_limit"
+        late.close_streams()
