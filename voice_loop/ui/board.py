@@ -1,0 +1,121 @@
+"""What a page shows of a conversation, worked out from the session's facts. Pure.
+
+Lines that still change are kept apart from settled ones, so that a word more costs a short list
+and not the whole conversation.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Final, TypedDict
+
+from voice_loop.protocol.events import MetricsUpdate, ToolUpdate, TranscriptUpdate
+from voice_loop.providers.base import HistoryItem
+from voice_loop.session.facts import Fact, SessionStarted
+
+MAX_LINES: Final = 200
+MAX_TOOLS: Final = 50
+MAX_HISTORY: Final = 40
+
+
+class Line(TypedDict):
+    """One line of the transcript."""
+
+    line: str
+    role: str
+    text: str
+    final: bool
+    interrupted: bool
+    typed: bool
+    turn: int
+
+
+class ToolLine(TypedDict):
+    """One tool call."""
+
+    call_id: str
+    name: str
+    state: str
+    turn: int
+
+
+@dataclass(slots=True)
+class Board:
+    """The facts of one session that wait to be shown."""
+
+    lines: list[TranscriptUpdate] = field(default_factory=list)
+    tools: list[ToolUpdate] = field(default_factory=list)
+    metrics: dict[str, Any] | None = None
+    started: SessionStarted | None = None
+
+    def add(self, fact: Fact) -> bool:
+        """Note a fact; True when there is something to show."""
+        match fact:
+            case TranscriptUpdate():
+                self.lines = [line for line in self.lines if line.line != fact.line] + [fact]
+            case ToolUpdate():
+                self.tools.append(fact)
+            case MetricsUpdate():
+                self.metrics = dict(fact.metrics)
+            case SessionStarted():
+                self.started = fact
+            case _:
+                return False
+        return True
+
+
+def merged(
+    settled: list[Line], live: list[Line], updates: list[TranscriptUpdate]
+) -> tuple[list[Line], list[Line]]:
+    """Settled and changing lines after `updates`, in the order in which the lines began."""
+    lines = [*settled, *live]
+    for update in updates:
+        known = next((i for i, line in enumerate(lines) if line["line"] == update.line), None)
+        if update.removed or (update.final and not update.text.strip()):
+            if known is not None:
+                del lines[known]
+            continue
+        line = Line(
+            line=update.line,
+            role=update.role,
+            text=update.text,
+            final=update.final,
+            interrupted=update.interrupted,
+            typed=update.typed,
+            turn=update.turn,
+        )
+        if known is None:
+            lines.insert(_place(lines, line), line)
+        else:
+            lines[known] = line
+    first_open = next((i for i, line in enumerate(lines) if not line["final"]), len(lines))
+    return lines[:first_open][-MAX_LINES:], lines[first_open:][-MAX_LINES:]
+
+
+def _place(lines: list[Line], line: Line) -> int:
+    """Where a new line goes: the user's words are often recognised while the answer to them
+    already runs, and belong before it."""
+    at = len(lines)
+    if line["role"] == "user":
+        while at and lines[at - 1]["role"] == "assistant" and lines[at - 1]["turn"] == line["turn"]:
+            at -= 1
+    return at
+
+
+def with_tools(shown: list[ToolLine], updates: list[ToolUpdate]) -> list[ToolLine]:
+    """Tool calls after `updates`; the last ones."""
+    by_id = {tool["call_id"]: tool for tool in shown}
+    for update in updates:
+        by_id[update.call_id] = ToolLine(
+            call_id=update.call_id, name=update.name, state=update.state, turn=update.turn
+        )
+    return list(by_id.values())[-MAX_TOOLS:]
+
+
+def history(lines: list[Line]) -> tuple[HistoryItem, ...]:
+    """What a new connection is told of the conversation that the page shows."""
+    return tuple(
+        HistoryItem("user" if line["role"] == "user" else "assistant", line["text"])
+        for line in lines[-MAX_HISTORY:]
+        if line["text"].strip()
+    )

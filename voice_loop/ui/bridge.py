@@ -1,0 +1,74 @@
+"""The session's hooks into Reflex: what it is opened with, and what it writes into the state.
+
+Writes are coalesced to at most ten a second; what waits is bounded by the bus. Any worker's session
+reaches the right tab: `modify_state` finds it, with Redis across workers.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import anyio
+import reflex as rx
+
+from voice_loop.config import Settings
+from voice_loop.providers.base import SessionSettings, ToolSpec
+from voice_loop.server.mount import session_settings
+from voice_loop.session.session import Session
+from voice_loop.ui.board import Board, history
+from voice_loop.ui.state import VoiceState
+
+COALESCE_S: Final = 0.1
+
+Authorize = Callable[[str, str], Awaitable[bool]]
+
+
+class StateBridge:
+    """Hooks of a VoiceLoop: looks things up in the state of a tab and writes into it."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        tools: tuple[ToolSpec, ...] = (),
+        authorize: Authorize | None = None,
+    ) -> None:
+        self._settings = settings
+        self._tools = tools
+        self._authorize = authorize
+        self.app: rx.App | None = None
+
+    def _token(self, client_token: str) -> rx.BaseStateToken:
+        return rx.BaseStateToken(ident=client_token, cls=VoiceState)
+
+    async def settings_for(self, client_token: str) -> SessionSettings:
+        """Instructions, tools and the conversation that the page shows, from the server's side."""
+        settings = dataclasses.replace(session_settings(self._settings), tools=self._tools)
+        if self.app is None:
+            return settings
+        async with self.app.modify_state(self._token(client_token)) as root:
+            state = await root.get_state(VoiceState)
+            return dataclasses.replace(settings, history=history(list(state.lines)))
+
+    async def authorize(self, client_token: str, address: str) -> bool:
+        """The host app's word; everybody may where it says nothing."""
+        return self._authorize is None or await self._authorize(client_token, address)
+
+    async def watch(self, session: Session) -> None:
+        """Write what the session learns into the state of its tab."""
+        with session.bus.subscribe() as facts:
+            async for fact in facts:
+                board = Board()
+                changed = board.add(fact)
+                for more in facts.take_all():
+                    changed = board.add(more) or changed
+                if changed:
+                    await self._write(session.client_token, board)
+                    await anyio.sleep(COALESCE_S)
+
+    async def _write(self, client_token: str, board: Board) -> None:
+        if self.app is None:
+            return
+        async with self.app.modify_state(self._token(client_token)) as root:
+            (await root.get_state(VoiceState)).show(board)

@@ -1,0 +1,60 @@
+"""What each status of the conversation looks like and says: one table for every part of the page.
+
+A status is told four ways at once, by shape, icon, words and colour, so that none of them has to be
+seen or heard alone. The statuses are the component's (`on_status`); this module decides nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How one status is shown."""
+
+    icon: str
+    """Name of the icon in the button."""
+    action: str
+    """What a click on the button does now: its visible label and accessible name."""
+    headline: str
+    """What is going on, announced to screen readers."""
+    detail: str
+    """What the person can do."""
+    radius: str
+    """Outline of the button: the shape that tells this status."""
+
+
+LOOKS: Final[dict[str, Look]] = {
+    "idle": Look(
+        "mic",
+        "Talk",
+        "Ready when you are",
+        "Click Talk and say hello. Talk over it any time.",
+        "50%",
+    ),
+    "connecting": Look(
+        "plug",
+        "Cancel",
+        "Connecting",
+        "Allow the microphone if you are asked. You can already speak.",
+        "50%",
+    ),
+    "listening": Look("ear", "End", "Listening", "Say something, or type below.", "50%"),
+    "user_speaking": Look(
+        "mic", "End", "Hearing you", "Pause when you are done.", "46% 54% 48% 52% / 54% 46% 54% 46%"
+    ),
+    "thinking": Look("ellipsis", "End", "Thinking", "One moment.", "42%"),
+    "speaking": Look("audio-lines", "End", "Speaking", "Talk over it to interrupt.", "34%"),
+    "reconnecting": Look(
+        "wifi-off", "End", "Reconnecting", "The connection broke. Your words are kept.", "50%"
+    ),
+    "error": Look("triangle-alert", "Talk", "That did not work", "See below what happened.", "22%"),
+}
+
+LIVE: Final = ("listening", "user_speaking", "thinking", "speaking")
+"""The statuses in which a conversation is going on."""
+
+ANSWERING: Final = ("thinking", "speaking")
+"""The statuses in which there is an answer to stop."""

@@ -1,0 +1,266 @@
+"""VoiceState: opens, holds and drives the session of one tab, and shows what it is about.
+
+The session writes transcript, tools, metrics and facts here (`bridge`); the component says what
+only the browser knows: status, devices, its errors. Audio never passes through. "Running" is no
+variable: nothing here starts anything, a click does, and on mount the component says what is true.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final, TypedDict
+
+import reflex as rx
+from reflex.event import EventSpec
+from reflex_voice_audio import api
+
+from voice_loop.errors import ERRORS
+from voice_loop.session.session import Session
+from voice_loop.ui.board import Board, Line, ToolLine, merged, with_tools
+from voice_loop.ui.loops import Loop, loop_of
+
+LOOP_NAME: Final = "voice"
+MAX_TEXT_CHARS: Final = 4_000
+QUIET_MICROPHONE: Final = (
+    "Your microphone is silent. Check that it is switched on and the right one is chosen."
+)
+BLOCKED_MICROPHONE: Final = "Your system has muted the microphone."
+
+
+class Device(TypedDict):
+    """A microphone or a loudspeaker."""
+
+    id: str
+    label: str
+
+
+class VoiceState(rx.State):
+    """The conversation of this tab, as the page shows it."""
+
+    status: str = "idle"
+    lines: list[Line] = []  # noqa: RUF012  # Reflex copies a state's defaults for each tab
+    live: list[Line] = []  # noqa: RUF012  # as above
+    tools: list[ToolLine] = []  # noqa: RUF012  # as above
+    provider: str = ""
+    model: str = ""
+    voice: str = ""
+    session_id: str = ""
+    ws_url: str = ""
+    error_code: str = ""
+    error_message: str = ""
+    error_recoverable: bool = True
+    retry_in_s: int = 0
+    notice: str = ""
+    muted: bool = False
+    push_to_talk: bool = False
+    barge_in: bool = True
+    volume: float = 1.0
+    inputs: list[Device] = []  # noqa: RUF012  # as above
+    outputs: list[Device] = []  # noqa: RUF012  # as above
+    input_id: str = ""
+    output_id: str = ""
+    metrics: dict[str, Any] = {}  # noqa: RUF012  # as above
+    overlay_open: bool = False
+    settings_open: bool = False
+    _welcomed: bool = False
+
+    @property
+    def _loop(self) -> Loop | None:
+        return loop_of(LOOP_NAME)
+
+    @property
+    def _component(self) -> str:
+        return self._loop.component_id if self._loop else LOOP_NAME
+
+    @property
+    def session(self) -> Session | None:
+        """The live session of this tab, with the provider's socket in it, on the worker that holds
+        it; None elsewhere and when nobody talks."""
+        return self._loop.find(self.router.session.client_token) if self._loop else None
+
+    @rx.var
+    def provider_label(self) -> str:
+        """Who answers."""
+        if self.provider == "openai":
+            return f"OpenAI · {self.model}" if self.model else "OpenAI"
+        return "Offline assistant" if self.provider == "local" else ""
+
+    @rx.event
+    def ticket_asked(self, data: dict[str, Any]) -> EventSpec | None:
+        """Somebody clicked Talk: the session of this tab may open."""
+        loop, request = self._loop, str(data.get("request", ""))
+        if loop is None:
+            return None
+        self._forget_error()
+        code = loop.unavailable()
+        if code is not None:
+            row = ERRORS[code]
+            return api.refuse(
+                self._component, request, code, row.message, recoverable=row.recoverable
+            )
+        ticket = loop.issue_ticket(
+            self.router.session.client_token,
+            self.router.headers.origin,
+            self.router.session.client_ip,
+        )
+        return api.deliver_ticket(self._component, request, ticket)
+
+    @rx.event
+    def status_changed(self, data: dict[str, Any]) -> None:
+        """The component says what is true."""
+        self.status = str(data.get("status", "idle"))
+        if self.status == "idle":
+            self.session_id = ""
+            self.notice = ""
+            self.muted = False
+            self.live = []
+            self._welcome()
+        elif self.status not in ("connecting", "error", "reconnecting"):
+            self._forget_error()
+
+    def _welcome(self) -> None:
+        """What depends on the environment reaches the page here, never frozen into an export."""
+        loop = self._loop
+        if loop is None:
+            return
+        settings = loop.settings
+        self.ws_url = settings.ws_url or ""
+        self.provider = settings.active_provider
+        self.model = settings.openai_model if self.provider == "openai" else ""
+        if not self._welcomed:
+            self._welcomed = True
+            self.barge_in = settings.barge_in
+            self.push_to_talk = settings.turn_detection == "push_to_talk"
+
+    @rx.event
+    def failed(self, data: dict[str, Any]) -> None:
+        """Something went wrong, in the browser or on the server."""
+        self.error_code = str(data.get("code", "internal"))
+        self.error_message = str(data.get("message", ""))
+        self.error_recoverable = bool(data.get("recoverable", True))
+        retry_after_ms = data.get("retry_after_ms")
+        self.retry_in_s = round(float(retry_after_ms) / 1000) if retry_after_ms else 0
+
+    @rx.event
+    def devices_changed(self, data: dict[str, Any]) -> None:
+        """Microphones and loudspeakers, and what they do."""
+        for name in ("inputs", "outputs", "input_id", "output_id", "muted"):
+            if name in data:
+                setattr(self, name, data[name])
+        if data.get("blocked"):
+            self.notice = BLOCKED_MICROPHONE
+        else:
+            self.notice = QUIET_MICROPHONE if data.get("silent") else ""
+
+    @rx.event
+    def send_text(self, form_data: dict[str, Any]) -> EventSpec | None:
+        """A typed message."""
+        text = str(form_data.get("text", "")).strip()[:MAX_TEXT_CHARS]
+        return api.send_text(self._component, text) if text else None
+
+    @rx.event
+    def toggle_mute(self) -> EventSpec:
+        """Mute or unmute; the conversation goes on."""
+        self.muted = not self.muted
+        return api.set_muted(self._component, self.muted)
+
+    @rx.event
+    def stop(self) -> EventSpec:
+        """Interrupt the answer."""
+        return api.interrupt(self._component)
+
+    @rx.event
+    def dismiss_error(self) -> None:
+        """The person has read it."""
+        self._forget_error()
+
+    def _forget_error(self) -> None:
+        self.error_code = self.error_message = ""
+        self.retry_in_s = 0
+
+    @rx.event
+    def clear_transcript(self) -> None:
+        """Forget the conversation: the next session begins without it."""
+        self.lines, self.live, self.tools = [], [], []
+
+    def _transcript_text(self) -> str:
+        names = {"user": "You", "assistant": "Assistant"}
+        return "\n".join(
+            f"{names[line['role']]}: {line['text']}{' [cut]' if line['interrupted'] else ''}"
+            for line in (*self.lines, *self.live)
+        )
+
+    @rx.event
+    def copy_transcript(self) -> EventSpec:
+        """Put the conversation on the clipboard."""
+        return rx.set_clipboard(self._transcript_text())
+
+    @rx.event
+    def download_transcript(self) -> EventSpec:
+        """Save the conversation as a text file."""
+        return rx.download(data=self._transcript_text(), filename="conversation.txt")
+
+    @rx.event
+    def copy_metrics(self) -> EventSpec:
+        """Put the figures on the clipboard, as JSON."""
+        return rx.set_clipboard(json.dumps(self.metrics, indent=2))
+
+    @rx.event
+    def download_metrics(self) -> EventSpec:
+        """Save the figures as JSON."""
+        return rx.download(data=json.dumps(self.metrics, indent=2), filename="metrics.json")
+
+    @rx.event
+    def set_push_to_talk(self, wanted: bool) -> EventSpec:
+        """Hold to talk, or hands free: from the next conversation on."""
+        self.push_to_talk = wanted
+        mode = "push_to_talk" if wanted else "server_vad"
+        return api.set_options(self._component, turn_detection=mode)
+
+    @rx.event
+    def set_barge_in(self, wanted: bool) -> EventSpec:
+        """Whether speech over the answer interrupts it."""
+        self.barge_in = wanted
+        return api.set_options(self._component, barge_in=wanted)
+
+    @rx.event
+    def set_volume_percent(self, value: list[int | float]) -> EventSpec:
+        """Loudness of the answer."""
+        self.volume = max(0.0, min(1.0, float(value[0]) / 100))
+        return api.set_volume(self._component, self.volume)
+
+    @rx.event
+    def choose_input(self, device_id: str) -> EventSpec:
+        """Another microphone."""
+        self.input_id = device_id
+        return api.set_devices(self._component, input_id=device_id)
+
+    @rx.event
+    def choose_output(self, device_id: str) -> EventSpec:
+        """Another loudspeaker."""
+        self.output_id = device_id
+        return api.set_devices(self._component, output_id=device_id)
+
+    @rx.event
+    def toggle_overlay(self) -> None:
+        """Show or hide the figures."""
+        self.overlay_open = not self.overlay_open
+
+    @rx.event
+    def toggle_settings(self) -> None:
+        """Show or hide the settings."""
+        self.settings_open = not self.settings_open
+
+    def show(self, board: Board) -> None:
+        """What the session learned; called by the bridge, inside `modify_state`."""
+        if board.started is not None:
+            self.session_id = board.started.session_id
+            self.provider = board.started.provider
+            self.model = board.started.model
+            self.voice = board.started.voice
+        if board.lines:
+            self.lines, self.live = merged(list(self.lines), list(self.live), board.lines)
+        if board.tools:
+            self.tools = with_tools(list(self.tools), board.tools)
+        if board.metrics is not None:
+            self.metrics = board.metrics

@@ -1,0 +1,187 @@
+"""The Talk button: a dial of sixty ticks around a real `<button>`.
+
+The browser code writes `--voice-level` and `--voice-output-level` (0 to 1) onto the dial, which
+lights ticks with them: the user's voice rises from the bottom, the assistant's comes down from the
+top. So the level moves sixty times a second without an event, a render or the server. Starting and
+stopping is the browser code's too, found by `data-voice`; this module only draws.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import reflex as rx
+
+from voice_loop.ui.phases import LIVE, LOOKS
+from voice_loop.ui.theme import CALM, FOCUS, NARROW, SERIF, Style, colour, surface, when
+
+_TICKS = (
+    "repeating-conic-gradient(from -0.75deg, #000 0 1.5deg, transparent 1.5deg 6deg), "
+    "radial-gradient(closest-side, transparent 84%, #000 84.6% 99.4%, transparent 100%)"
+)
+_RING = "radial-gradient(closest-side, transparent 96.8%, #000 97.4% 99.4%, transparent 100%)"
+
+
+def _lit(level: str, centre_deg: int, name: str) -> str:
+    """A fan of light of at most 300° around `centre_deg`, as wide as `level`."""
+    start = f"calc({centre_deg}deg - var({level}, 0) * 150deg)"
+    return f"conic-gradient(from {start}, {colour(name)} calc(var({level}, 0) * 300deg), #0000 0)"
+
+
+def _masked(mask: str) -> Style:
+    return {
+        "mask_image": mask,
+        "mask_composite": "intersect",
+        "-webkit-mask-composite": "source-in",
+    }
+
+
+def _dial_style() -> Style:
+    user, assistant = _lit("--voice-level", 180, "ember"), _lit("--voice-output-level", 0, "lagoon")
+    return {
+        "position": "absolute",
+        "inset": "0",
+        "border_radius": "50%",
+        "background": f"{user}, {assistant}, linear-gradient({colour('line')}, {colour('line')})",
+        "transition": "opacity 300ms ease",
+        **_masked(_TICKS),
+        when("error"): {"opacity": "0.55"},
+    }
+
+
+def _halo_style() -> Style:
+    """Soft light behind the button that grows with whoever speaks."""
+    both = "(var(--voice-level, 0) * 0.5 + var(--voice-output-level, 0) * 0.5)"
+    return {
+        "position": "absolute",
+        "inset": "7%",
+        "border_radius": "50%",
+        "opacity": "0",
+        "background": f"radial-gradient(closest-side, {colour('halo')}, transparent 92%)",
+        "transform": f"scale(calc(0.9 + {both} * 0.35))",
+        "transition": "opacity 400ms ease",
+        "will_change": "transform",
+        "--vl-halo": colour("line"),
+        when("listening"): {"opacity": "0.6"},
+        when("user_speaking"): {"opacity": "1", "--vl-halo": colour("ember-wash")},
+        when("speaking"): {"opacity": "1", "--vl-halo": colour("lagoon-wash")},
+        CALM: {"transform": "none", "transition": "none"},
+    }
+
+
+def _sweep_style() -> Style:
+    """A comet on the rim while something is awaited."""
+    return {
+        "position": "absolute",
+        "inset": "6%",
+        "border_radius": "50%",
+        "opacity": "0",
+        "background": f"conic-gradient(#0000 40%, {colour('ink')})",
+        **_masked(_RING),
+        "@keyframes vl-turn": {"to": {"transform": "rotate(1turn)"}},
+        when("connecting"): {"opacity": "1", "animation": "vl-turn 1.3s linear infinite"},
+        when("thinking"): {
+            "opacity": "1",
+            "background": f"conic-gradient(#0000 40%, {colour('lagoon')})",
+            "animation": "vl-turn 1.6s cubic-bezier(0.5, 0.2, 0.5, 0.8) infinite",
+        },
+        when("reconnecting"): {
+            "opacity": "1",
+            "background": f"repeating-conic-gradient({colour('ink')} 0 10deg, #0000 10deg 20deg)",
+            "animation": "vl-turn 12s linear infinite",
+        },
+        CALM: {"animation": "none !important"},
+    }
+
+
+def _core_style() -> Style:
+    style: Style = {
+        "appearance": "none",
+        "position": "absolute",
+        "inset": "18%",
+        "display": "flex",
+        "flex_direction": "column",
+        "align_items": "center",
+        "justify_content": "center",
+        "gap": "0.4rem",
+        "border": f"2px solid {colour('ink')}",
+        "border_radius": "50%",
+        "background": colour("ink"),
+        "color": colour("on-ink"),
+        "font_family": SERIF,
+        "font_size": "1.625rem",
+        "line_height": "1.1",
+        "cursor": "pointer",
+        "touch_action": "manipulation",
+        "user_select": "none",
+        "box_shadow": f"0 14px 34px -12px {colour('shade')}",
+        "transition": (
+            "background-color 220ms ease, color 220ms ease, border-color 220ms ease, "
+            "border-radius 420ms cubic-bezier(0.3, 1.2, 0.4, 1), transform 120ms ease"
+        ),
+        "&:hover": {"transform": "scale(1.02)"},
+        "&:active": {"transform": "scale(0.98)"},
+        **FOCUS,
+        when(*LIVE, "connecting", "reconnecting"): {
+            "background": colour("raised"),
+            "color": colour("ink"),
+            "font_size": "1.125rem",
+        },
+        when("user_speaking"): {
+            "background": colour("ember"),
+            "border_color": colour("ember"),
+            "color": colour("on-colour"),
+        },
+        when("speaking"): {
+            "background": colour("lagoon"),
+            "border_color": colour("lagoon"),
+            "color": colour("on-colour"),
+        },
+        when("thinking"): {"border_color": colour("lagoon")},
+        when("connecting", "reconnecting"): {"border_style": "dashed"},
+        when("error"): {
+            "background": colour("alarm-wash"),
+            "border_color": colour("alarm"),
+            "color": colour("alarm"),
+        },
+        CALM: {"transition": "none", "&:hover": {"transform": "none"}},
+    }
+    for status, look in LOOKS.items():
+        if look.radius != "50%":
+            style[when(status)] = {**style.get(when(status), {}), "border_radius": look.radius}
+    return style
+
+
+def _icon(status: Any) -> rx.Component:
+    shown = [(name, rx.icon(look.icon, size=44, stroke_width=1.5)) for name, look in LOOKS.items()]
+    return rx.el.span(
+        rx.match(status, *shown, rx.icon("mic", size=44, stroke_width=1.5)),
+        aria_hidden="true",
+        style={"display": "inline-flex"},
+    )
+
+
+def talk_dial(status: Any, component_id: str, **attributes: Any) -> rx.Component:
+    """The button with its dial. `status` is a Var or one of the statuses of `LOOKS`."""
+    actions = [(name, look.action) for name, look in LOOKS.items()]
+    return rx.el.div(
+        rx.el.div(style=_halo_style(), aria_hidden="true"),
+        rx.el.div(style=_dial_style(), aria_hidden="true"),
+        rx.el.div(style=_sweep_style(), aria_hidden="true"),
+        rx.el.button(
+            _icon(status),
+            rx.el.span(rx.match(status, *actions, "Talk")),
+            type="button",
+            custom_attrs={"data-voice": "talk", "data-voice-for": component_id},
+            style=_core_style(),
+        ),
+        custom_attrs={"data-voice-meter": component_id, "data-voice-status": status},
+        style=surface(
+            position="relative",
+            width="clamp(232px, 30vw, 336px)",
+            aspect_ratio="1",
+            flex="none",
+            **{NARROW: {"width": "min(68vw, 264px)"}},
+        ),
+        **attributes,
+    )
