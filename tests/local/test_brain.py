@@ -115,7 +115,7 @@ def test_sums(asked: str, value: float) -> None:
         "( 2 plus 3",
         "__import__('os')",
         "9 to the power of 9 to the power of 9 to the power of 9",
-        "minus 8 to the power of 0.5",
+        "( minus 8 ) to the power of 0.5",
         "plus " * 100,
     ],
 )
@@ -143,8 +143,12 @@ def test_a_division_by_zero_is_answered() -> None:
 
 
 def _in_words(number: int) -> str:
-    units = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen"]
-    tens = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
+    units = (
+        *("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"),
+        *("eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen"),
+        *("eighteen", "nineteen"),
+    )
+    tens = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
     if number < 20:
         return units[number]
     if number < 100:
@@ -365,7 +369,8 @@ def calls(text: str, **more: Any) -> list[tuple[str, dict[str, Any]]]:
         ("Book a table for four people tomorrow.",
          [("bookTable", {"people": 4, "day": "tomorrow"})]),
         ("Turn on the kitchen light and add a note that the bulb is old.",
-         [("set_light", {"room": "kitchen", "on": True}), ("add_note", {"text": "the bulb is old"})]),
+         [("set_light", {"room": "kitchen", "on": True}),
+          ("add_note", {"text": "the bulb is old"})]),
         ("Call the person named Anna", [("call_person", {"name": "Anna"})]),
     ],
 )  # fmt: skip

@@ -109,7 +109,7 @@ async def chat_server(*chunks: dict[str, Any]) -> AsyncIterator[tuple[ChatServer
     server = ChatServer(list(chunks))
     listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
     port = listener.extra(anyio.abc.SocketAttribute.local_port)
-    async with anyio.create_task_group() as tasks, listener:
+    async with listener, anyio.create_task_group() as tasks:
         tasks.start_soon(listener.serve, server.handle)
         yield server, f"http://127.0.0.1:{port}/v1"
         tasks.cancel_scope.cancel()
@@ -196,9 +196,11 @@ async def test_an_answer_that_breaks_off_is_said_to() -> None:
 
 
 async def test_the_whole_server_speaks_the_models_words() -> None:
-    async with chat_server(text_chunk("Four "), text_chunk("is it. Yes.")) as (_, url):
-        async with conversation(responder(url)) as client:
-            frames = await client.ask("What is two plus two?")
+    async with (
+        chat_server(text_chunk("Four "), text_chunk("is it. Yes.")) as (_, url),
+        conversation(responder(url)) as client,
+    ):
+        frames = await client.ask("What is two plus two?")
     assert last(frames, "response.output_audio_transcript.done")["transcript"] == (
         "Four is it. Yes."
     )

@@ -79,7 +79,7 @@ def evaluate(text: str) -> float | None:
 
 
 def _is_number(token: str) -> bool:
-    return token[0].isdigit()
+    return token[0].isdecimal()
 
 
 def _tokens(words: list[str]) -> list[str]:

@@ -106,10 +106,9 @@ def _named_day(words: str, today: date) -> date | None:
         if name in words:
             return _next(month, day_of_month, today)
     for index, month_name in enumerate(MONTHS, start=1):
-        match = re.search(rf"\b{month_name}\b(?: the)? ([\w]+)(?: (\d+))?(?:,? (\d{{4}}))?", words)
-        if match and (number := _day_number(match)) is not None:
-            year = next((int(g) for g in (match[3], match[2]) if g and len(g) == 4), None)
-            return _date(year, index, number, today)
+        match = re.search(rf"\b{month_name}\b(?: the)? (\w+)(?:(?: ,)? (\d{{4}}))?", words)
+        if match and (after := ordinal(match[1])) is not None:
+            return _date(int(match[2]) if match[2] else None, index, after, today)
         match = re.search(rf"(\w+) (?:of )?{month_name}\b(?: (\d{{4}}))?", words)
         if match and (before := ordinal(match[1])) is not None:
             return _date(int(match[2]) if match[2] else None, index, before, today)
@@ -117,10 +116,6 @@ def _named_day(words: str, today: date) -> date | None:
         if re.search(rf"\b{name}\b", words):
             return today + timedelta(days=(index - today.weekday()) % 7 or 7)
     return None
-
-
-def _day_number(match: re.Match[str]) -> int | None:
-    return ordinal(match[1])
 
 
 def _date(year: int | None, month: int, day: int, today: date) -> date | None:

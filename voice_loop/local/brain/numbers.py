@@ -51,6 +51,7 @@ _WORD: Final = re.compile(r"\d[\d,]*(?:\.\d+)?|[^\W\d_]+(?:'[^\W\d_]+)?|[^\w\s]"
 def words_of(text: str) -> list[str]:
     """Lower case words, numbers and signs; a hyphen between words divides."""
     text = text.lower().replace("’", "'")
+    text = re.sub(r"(?<=\d)(?:st|nd|rd|th)\b", "", text)
     text = re.sub(r"(?<=[a-z])-(?=[a-z])", " ", text)
     return _WORD.findall(re.sub(r"\ban? (?=hundred|thousand|million|billion)", "one ", text))
 
@@ -71,7 +72,7 @@ def with_digits(text: str) -> list[str]:
 
 def _number_at(words: list[str], at: int) -> tuple[str, int]:
     """A number that starts here, in digits, and how many words it takes; 0 for none."""
-    if words[at][0].isdigit():
+    if words[at][0].isdecimal():
         return _scaled_digits(words, at)
     start, total, group, seen = at, 0, 0, False
     while at < len(words):

@@ -143,7 +143,7 @@ def _as_value(tool: Tool, clause: str) -> str:
 def fill(tool: Tool, text: str) -> Filled:
     """Read a tool's arguments from a line."""
     arguments: dict[str, Any] = {}
-    numbers = [word for word in with_digits(text) if word[0].isdigit()]
+    numbers = [word for word in with_digits(text) if word[0].isdecimal()]
     required = set(tool.parameters.get("required") or [])
     for name, schema in _properties(tool).items():
         value = _value(tool, name, schema, text, numbers)
@@ -158,7 +158,7 @@ def with_answer(filled: Filled, answer: str) -> Filled:
     """Take a line as the value of the parameter that was asked for."""
     tool, parameter = filled.tool, filled.missing or ""
     schema = _properties(tool).get(parameter, {})
-    numbers = [word for word in with_digits(answer) if word[0].isdigit()]
+    numbers = [word for word in with_digits(answer) if word[0].isdecimal()]
     value = _value(tool, parameter, schema, answer, numbers)
     if value is None and schema.get("type", "string") == "string" and not _enum(schema):
         value = re.sub(rf"^(?:{_PREPOSITION}|it's|it is)\s+", "", answer.strip(" .!?"), flags=re.I)

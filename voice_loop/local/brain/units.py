@@ -91,11 +91,11 @@ def _unit(word: str) -> _Unit | None:
 def convert(text: str) -> str | None:
     """The answer to a question about units; None when the text is not one."""
     words = [word for word in with_digits(re.sub(r"\bdegrees?\b|°", " ", text)) if word.isalnum()
-             or word[0].isdigit() or word == "-"]  # fmt: skip
+             or word[0].isdecimal() or word == "-"]  # fmt: skip
     if not {"in", "to", "into", "many", "convert"} & set(words):
         return None
     units = [(at, unit) for at, word in enumerate(words) if (unit := _unit(word)) is not None]
-    numbers = [(at, float(word)) for at, word in enumerate(words) if word[0].isdigit()]
+    numbers = [(at, float(word)) for at, word in enumerate(words) if word[0].isdecimal()]
     if len(units) != 2 or len(numbers) > 1:
         return None
     (first_at, first), (_, second) = units
