@@ -23,11 +23,14 @@ from reflex_voice_audio import voice_audio
 from voice_loop.config import Settings
 from voice_loop.errors import ConfigError, ProviderRejected
 from voice_loop.local.embedded import embedded_server
+from voice_loop.latency.clock import MonotonicClock
 from voice_loop.local.engines import check_installed
 from voice_loop.providers.base import Provider
 from voice_loop.providers.openai_realtime.adapter import OpenAIRealtimeProvider
 from voice_loop.server.mount import VoiceServer
 from voice_loop.session.session import Session
+from voice_loop.telemetry.process import ProcessTelemetry
+from voice_loop.telemetry.watcher import session_watcher
 from voice_loop.ui import loops
 from voice_loop.ui.badge import provider_badge
 from voice_loop.ui.bridge import Authorize, StateBridge
@@ -64,10 +67,14 @@ class VoiceLoop:
         self._bridge = StateBridge(self.settings, authorize=authorize)
         config = get_config()
         origins = config.cors_allowed_origins
+        clock = MonotonicClock()
+        self.telemetry = ProcessTelemetry()
         self.server = VoiceServer(
             self.settings,
             provider_factory=self._make_provider,
+            clock=clock,
             hooks=self._bridge,
+            watchers=(session_watcher(self.telemetry, clock),),
             allowed_origins=(origins,) if isinstance(origins, str) else tuple(origins),
             path=config.prepend_backend_path(self.settings.path),
             trusted_proxy_hops=config.trusted_proxy_hops,

@@ -1,0 +1,84 @@
+"""A VoiceLoop opens nothing at import, says clearly what is wrong, and finds its way."""
+
+from __future__ import annotations
+
+import pytest
+import reflex as rx
+
+from voice_loop.config import Settings
+from voice_loop.embed import VoiceLoop
+from voice_loop.errors import ConfigError, ProviderRejected
+from voice_loop.providers.openai_realtime.adapter import OpenAIRealtimeProvider
+from voice_loop.ui.loops import loop_of
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_a_wrong_setting_stops_the_start_and_not_the_import() -> None:
+    voice = VoiceLoop(environ={"PORT": "many"})
+    with pytest.raises(ConfigError, match="PORT"):
+        async with voice.lifespan():
+            pass
+
+
+async def test_a_key_leads_to_openai_and_stays_out_of_sight() -> None:
+    voice = VoiceLoop(Settings(openai_api_key="sk-secret"))
+    provider = voice._make_provider()
+    assert isinstance(provider, OpenAIRealtimeProvider)
+    assert provider.name == "openai"
+    assert "gpt-realtime" in voice.greeting()
+    assert "sk-secret" not in voice.greeting() + repr(voice.settings)
+
+
+async def test_without_its_server_the_offline_assistant_is_refused_with_a_code() -> None:
+    with pytest.raises(ProviderRejected) as caught:
+        VoiceLoop(Settings())._make_provider()
+    assert caught.value.code == "local_unavailable"
+
+
+async def test_without_key_and_packages_the_start_says_which_of_the_two_to_add(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def missing() -> None:
+        raise ConfigError("not there")
+
+    monkeypatch.setattr("voice_loop.embed.check_installed", missing)
+    voice = VoiceLoop(Settings())
+    assert voice.unavailable() == "local_unavailable"
+    assert "OPENAI_API_KEY" in voice.greeting()
+    assert "voice-loop[local]" in voice.greeting()
+
+
+async def test_the_newest_loop_of_a_name_is_the_one_that_handlers_find() -> None:
+    VoiceLoop(Settings())
+    newer = VoiceLoop(Settings())
+    assert loop_of("voice") is newer
+    assert loop_of("nobody") is None
+
+
+async def test_a_ticket_of_the_loop_is_one_that_its_server_takes() -> None:
+    voice = VoiceLoop(Settings())
+    assert voice.issue_ticket("token", "http://localhost:3000", "127.0.0.1").count(".") >= 1
+    assert voice.find("token") is None
+
+
+async def test_attached_it_lives_with_the_app() -> None:
+    voice = VoiceLoop(Settings())
+    app = rx.App(api_transformer=voice.api)
+    voice.attach(app)
+    assert any("lifespan" in str(task) for task in app.get_lifespan_tasks())
+
+
+async def test_every_piece_of_the_page_can_be_used_alone() -> None:
+    voice = VoiceLoop(Settings())
+    for piece in (
+        voice.audio,
+        voice.talk_button,
+        voice.transcript,
+        voice.controls,
+        voice.notices,
+        voice.provider_badge,
+        voice.debug_overlay,
+        voice.settings_panel,
+    ):
+        assert isinstance(piece(), rx.Component)
