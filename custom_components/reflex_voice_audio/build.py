@@ -24,6 +24,16 @@ PACKAGE: Final = Path(__file__).parent
 BROWSER: Final = PACKAGE / "browser"
 GENERATED: Final = PACKAGE / "_generated"
 STAMP: Final = "stamp"
+TOOLS: Final = (
+    "build.py",
+    "dialect.py",
+    "dialect_kinds.py",
+    "dialect_loops.py",
+    "dialect_rules.py",
+    "minify.py",
+    "normalise.py",
+    "transpile.py",
+)
 BUNDLES: Final = (
     Bundle("capture-worklet.js", "capture_worklet.py", is_worklet=True),
     Bundle("playback-worklet.js", "playback_worklet.py", is_worklet=True),
@@ -49,7 +59,7 @@ def build(target: Path = GENERATED, source: Path = BROWSER) -> dict[str, int]:
 def fingerprint(source: Path = BROWSER) -> str:
     """A hash of everything the built files depend on."""
     digest = hashlib.sha256(_pscript_version().encode())
-    tools = [PACKAGE / name for name in ("build.py", "dialect.py", "transpile.py")]
+    tools = [PACKAGE / name for name in TOOLS]
     for path in [*tools, *sorted(source.glob("*.py"))]:
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()

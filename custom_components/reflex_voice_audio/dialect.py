@@ -10,111 +10,21 @@ repaired in `transpile.py`. Types are not known here: where a rule needs one (tr
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
 
-LARGEST_INTEGER: Final = 2**53
-
-
-def words(text: str) -> frozenset[str]:
-    """The words of `text`, as a set."""
-    return frozenset(text.split())
-
-
-IMPORTABLE: Final = frozenset({"__future__", "math", "typing", "collections.abc"})
-MATH_NAMES: Final = words(
-    "sin cos sqrt floor ceil log10 log2 log exp pow fabs pi inf tanh atan2 hypot"
+from .dialect_kinds import Kinds, assignments, is_bool_annotation, own_nodes
+from .dialect_loops import loop_problems
+from .dialect_rules import (
+    IMPORTABLE,
+    LARGEST_INTEGER,
+    MATH_NAMES,
+    PSCRIPT_METHODS,
+    REFUSED_CALLS,
+    REFUSED_METHODS,
+    REFUSED_NODES,
+    RESERVED,
+    UNBOUND_METHODS,
 )
-RESERVED: Final = words(
-    "this arguments eval undefined var let const function new delete typeof instanceof void switch "
-    "case default catch throw export extends static enum package interface private protected "
-    "public implements do NaN Infinity"
-)
-_REFUSED_CALLS: Final = {
-    "round": "write math.floor(x + 0.5): JavaScript rounds halves differently",
-    "sum": "add in a loop",
-    "sorted": "use the array's own sort with a compare function",
-    "dict": "write a dict literal",
-    "list": "write a list literal or Array()",
-    "tuple": "write a list literal",
-    "set": "use Set from jsapi",
-    "float": "use parseFloat from jsapi",
-    "bool": "write a comparison",
-    "zip": "use an index loop",
-    "enumerate": "use an index loop",
-    "map": "use an index loop",
-    "filter": "use an index loop",
-    "reversed": "use an index loop that counts down",
-    "any": "use a loop",
-    "all": "use a loop",
-    "iter": "use an index loop",
-    "next": "use an index loop",
-    "hasattr": "compare the attribute with None",
-    "getattr": "use a subscript: x[name]",
-    "setattr": "use a subscript: x[name] = value",
-    "delattr": "set the attribute to None",
-    "super": "call nothing: a browser class has no usable super()",
-    "print": "use console from jsapi",
-    "type": "compare a field that tells the kind",
-    "issubclass": "compare a field that tells the kind",
-    "format": "add strings, or use a plain f-string",
-    "repr": "use JSON.stringify",
-    "divmod": "write // and a subtraction",
-    "pow": "use math.pow",
-    "open": "there are no files in the browser",
-    "Number": "it would be called with `new`; use parseFloat from jsapi",
-    "String": "it would be called with `new`; use str(x)",
-    "Boolean": "it would be called with `new`; write a comparison",
-    "Symbol": "it would be called with `new`",
-    "BigInt": "it would be called with `new`",
-}
-_REFUSED_METHODS: Final = {
-    name: "no such method in JavaScript; " + hint
-    for names, hint in (
-        ("append extend insert", "use push, or splice, of Array from jsapi"),
-        ("popitem setdefault items fromkeys", "use Map from jsapi"),
-        ("startswith endswith", "use startsWith or endsWith"),
-        ("lower upper strip lstrip rstrip", "use toLowerCase, toUpperCase or trim"),
-        ("format zfill rjust ljust", "use padStart, padEnd or toFixed"),
-        ("isdigit isalpha isnumeric isspace", "use a regular expression"),
-    )
-    for name in names.split()
-}
-_REFUSED_NODES: Final[dict[type[ast.AST], str]] = {
-    ast.ListComp: "no comprehensions: write a loop",
-    ast.DictComp: "no comprehensions: write a loop",
-    ast.SetComp: "no comprehensions: write a loop",
-    ast.GeneratorExp: "no generators: write a loop",
-    ast.Set: "no set literals: use Set from jsapi",
-    ast.Slice: "no slices: use subarray or slice()",
-    ast.Delete: "no del: set it to None, or use Map.delete",
-    ast.With: "no with: use try and finally",
-    ast.AsyncWith: "no async with: use try and finally",
-    ast.AsyncFor: "no async for: use a while loop",
-    ast.Global: "no global: keep the state in an object",
-    ast.Starred: "no starred arguments: name them",
-    ast.NamedExpr: "no walrus: assign first",
-    ast.Match: "no match: use if and elif",
-    ast.Assert: "no assert: raise Error",
-    ast.Yield: "no generators: write a loop",
-    ast.YieldFrom: "no generators: write a loop",
-    ast.BitAnd: "no bit operations: JavaScript's are signed and 32 bits wide",
-    ast.BitOr: "no bit operations: JavaScript's are signed and 32 bits wide",
-    ast.BitXor: "no bit operations: JavaScript's are signed and 32 bits wide",
-    ast.LShift: "no bit operations: multiply",
-    ast.RShift: "no bit operations: divide with //",
-    ast.Invert: "no bit operations: JavaScript's are signed and 32 bits wide",
-    ast.MatMult: "no matrix product",
-    ast.Mod: "no %: JavaScript keeps the sign; write a - b * (a // b), or compare and subtract",
-    ast.In: "no `in`: use indexOf(x) >= 0, or Map.has",
-    ast.NotIn: "no `not in`: use indexOf(x) < 0, or Map.has",
-}
-_BOOLEAN_METHODS: Final = words(
-    "has hasOwn includes startsWith endsWith matches contains test delete hasAttribute"
-)
-# PScript binds an instance's methods except those that Object has as well.
-_UNBOUND_METHODS: Final = words("assign create entries freeze is keys values name length")
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,95 +59,11 @@ def check(source: str, path: str) -> list[Problem]:
     return sorted(checker.problems, key=lambda problem: (problem.line, problem.column))
 
 
-def _own_nodes(function: ast.AST) -> Iterator[ast.AST]:
-    """The nodes of a function without those of the functions inside it."""
-    stack = list(ast.iter_child_nodes(function))
-    while stack:
-        node = stack.pop()
-        yield node
-        if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
-            stack.extend(ast.iter_child_nodes(node))
-
-
-def _assignments(root: Iterator[ast.AST]) -> Iterator[tuple[ast.expr, ast.expr | None]]:
-    """(target, value) of every assignment; None where the value is not a plain expression."""
-    for node in root:
-        if isinstance(node, ast.Assign):
-            for target in node.targets:
-                if isinstance(target, ast.Tuple):
-                    for element in target.elts:
-                        yield element, None
-                else:
-                    yield target, node.value
-        elif isinstance(node, ast.AnnAssign) and node.value is not None:
-            yield node.target, node.value
-        elif isinstance(node, ast.AugAssign):
-            yield node.target, None
-
-
-def _is_bool_annotation(annotation: ast.expr | None) -> bool:
-    return isinstance(annotation, ast.Name) and annotation.id == "bool"
-
-
-class _Truths:
-    """Which names hold nothing but booleans, as far as this module shows."""
-
-    def __init__(self, tree: ast.Module) -> None:
-        self.functions = {
-            node.name
-            for node in ast.walk(tree)
-            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
-            and _is_bool_annotation(node.returns)
-        }
-        self.attributes: set[str] = set()
-        self.dict_attributes: set[str] = set()
-        assigned: dict[str, list[ast.expr | None]] = {}
-        declared: set[str] = set()
-        for node in ast.walk(tree):
-            if (
-                isinstance(node, ast.AnnAssign)
-                and isinstance(node.target, (ast.Name, ast.Attribute))
-                and _is_bool_annotation(node.annotation)
-            ):
-                named = node.target
-                declared.add(named.attr if isinstance(named, ast.Attribute) else named.id)
-        for target, value in _assignments(ast.walk(tree)):
-            if isinstance(target, ast.Attribute):
-                assigned.setdefault(target.attr, []).append(value)
-        self.attributes = declared
-        for name, values in assigned.items():
-            if any(isinstance(value, ast.Dict) for value in values):
-                self.dict_attributes.add(name)
-            if all(value is not None and self.is_boolean(value, set()) for value in values):
-                self.attributes.add(name)
-
-    def is_boolean(self, node: ast.expr, names: set[str]) -> bool:
-        """Whether `node` can only be True or False; `names` are the local ones known to be."""
-        match node:
-            case ast.Constant(value=bool()) | ast.Compare() | ast.UnaryOp(op=ast.Not()):
-                return True
-            case ast.BoolOp(values=values):
-                return all(self.is_boolean(value, names) for value in values)
-            case ast.IfExp(body=body, orelse=orelse):
-                return self.is_boolean(body, names) and self.is_boolean(orelse, names)
-            case ast.Name(id=name):
-                return name in names
-            case ast.Attribute(attr=name):
-                return name in self.attributes
-            case ast.Await(value=value):
-                return self.is_boolean(value, names)
-            case ast.Call(func=ast.Name(id=name)):
-                return name in self.functions or name == "isinstance" or name.startswith("is")
-            case ast.Call(func=ast.Attribute(attr=name)):
-                return name in self.functions or name in _BOOLEAN_METHODS or name.startswith("is")
-        return False
-
-
 class _Checker(ast.NodeVisitor):
     def __init__(self, path: str, tree: ast.Module) -> None:
         self.path = path
         self.problems: list[Problem] = []
-        self.truths = _Truths(tree)
+        self.kinds = Kinds(tree)
         self.booleans: list[set[str]] = [set()]
         self.dicts: list[set[str]] = [set()]
 
@@ -248,7 +74,7 @@ class _Checker(ast.NodeVisitor):
 
     def generic_visit(self, node: ast.AST) -> None:
         for field in (node, getattr(node, "op", None), *getattr(node, "ops", ())):
-            message = _REFUSED_NODES.get(type(field))
+            message = REFUSED_NODES.get(type(field))
             if message is not None:
                 self.refuse(node, message)
         if "TryStar" in type(node).__name__:
@@ -303,7 +129,7 @@ class _Checker(ast.NodeVisitor):
         for statement in node.body:
             match statement:
                 case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
-                    if name in _UNBOUND_METHODS:
+                    if name in UNBOUND_METHODS:
                         self.refuse(statement, f"a method named {name} is not bound: rename it")
                     self.visit(statement)
                 case ast.AnnAssign(value=None) | ast.Expr(value=ast.Constant(value=str())):
@@ -334,7 +160,8 @@ class _Checker(ast.NodeVisitor):
             self.refuse(node, "no decorators")
         self._check_name(node, node.name)
         self._check_arguments(node.args)
-        self._check_loop_variables(node)
+        for place, message in loop_problems(node):
+            self.refuse(place, message)
         booleans, dicts = self._local_kinds(node)
         self.booleans.append(self.booleans[-1] | booleans)
         self.dicts.append(dicts)
@@ -359,56 +186,21 @@ class _Checker(ast.NodeVisitor):
     def _local_kinds(
         self, node: ast.FunctionDef | ast.AsyncFunctionDef
     ) -> tuple[set[str], set[str]]:
-        booleans = {arg.arg for arg in node.args.args if _is_bool_annotation(arg.annotation)}
+        booleans = {arg.arg for arg in node.args.args if is_bool_annotation(arg.annotation)}
         dicts: set[str] = set()
         assigned: dict[str, list[ast.expr | None]] = {}
-        for target, value in _assignments(_own_nodes(node)):
+        for target, value in assignments(own_nodes(node)):
             if isinstance(target, ast.Name):
                 assigned.setdefault(target.id, []).append(value)
         for name, values in assigned.items():
             if any(isinstance(value, ast.Dict) for value in values):
                 dicts.add(name)
             known = booleans | self.booleans[-1]
-            if all(v is not None and self.truths.is_boolean(v, known) for v in values):
+            if all(v is not None and self.kinds.is_boolean(v, known) for v in values):
                 booleans.add(name)
             else:
                 booleans.discard(name)
         return booleans, dicts
-
-    def _check_loop_variables(self, function: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
-        loops = [node for node in _own_nodes(function) if isinstance(node, ast.For)]
-        inside: dict[str, set[int]] = {}
-        for loop in loops:
-            if isinstance(loop.target, ast.Name):
-                within = {id(node) for part in loop.body for node in ast.walk(part)}
-                inside.setdefault(loop.target.id, {id(loop.target)}).update(
-                    within | {id(loop.target)}
-                )
-        for node in ast.walk(function):
-            if isinstance(node, ast.Name) and node.id in inside:
-                if id(node) not in inside[node.id]:
-                    self.refuse(
-                        node,
-                        f"the loop variable {node.id} has another value after the loop in "
-                        "JavaScript: copy it to another name inside",
-                    )
-                elif isinstance(node.ctx, ast.Store) and not any(
-                    node is loop.target for loop in loops
-                ):
-                    self.refuse(node, f"assigning to the loop variable {node.id} changes the loop")
-        for loop in loops:
-            self._check_closures(loop)
-
-    def _check_closures(self, loop: ast.For) -> None:
-        if not isinstance(loop.target, ast.Name):
-            return
-        for part in loop.body:
-            for node in ast.walk(part):
-                if isinstance(node, (ast.Lambda, ast.FunctionDef, ast.AsyncFunctionDef)) and any(
-                    isinstance(inner, ast.Name) and inner.id == loop.target.id
-                    for inner in ast.walk(node)
-                ):
-                    self.refuse(node, "a closure over a loop variable sees one more than Python's")
 
     # Statements.
 
@@ -490,7 +282,7 @@ class _Checker(ast.NodeVisitor):
             case ast.UnaryOp(op=ast.Not(), operand=operand):
                 self._check_condition(operand)
             case _:
-                if not self.truths.is_boolean(node, self.booleans[-1]):
+                if not self.kinds.is_boolean(node, self.booleans[-1]):
                     self.refuse(
                         node,
                         "an empty list is true in JavaScript: compare (`is True`, `is not None`, "
@@ -522,14 +314,17 @@ class _Checker(ast.NodeVisitor):
         match node.func:
             case ast.Name(id=name):
                 self._check_called_name(node, name)
-            case ast.Attribute(attr=name):
-                if name in _REFUSED_METHODS:
-                    self.refuse(node, f".{name}(): {_REFUSED_METHODS[name]}")
+            case ast.Attribute(attr=name, value=owner):
+                capital = isinstance(owner, ast.Name) and owner.id[:1].isupper()
+                if capital and name in PSCRIPT_METHODS and ast.unparse(node.func) != "Object.keys":
+                    self.refuse(node, f".{name}() of a class would be called with `new`")
+                if name in REFUSED_METHODS:
+                    self.refuse(node, f".{name}(): {REFUSED_METHODS[name]}")
         self.generic_visit(node)
 
     def _check_called_name(self, node: ast.Call, name: str) -> None:
-        if name in _REFUSED_CALLS:
-            self.refuse(node, f"{name}(): {_REFUSED_CALLS[name]}")
+        if name in REFUSED_CALLS:
+            self.refuse(node, f"{name}(): {REFUSED_CALLS[name]}")
         elif name in ("min", "max") and len(node.args) < 2:
             self.refuse(node, f"{name}() of two or more numbers only")
         elif name in ("int", "str", "abs", "len") and len(node.args) != 1:
@@ -548,7 +343,7 @@ class _Checker(ast.NodeVisitor):
         is_dict = (
             isinstance(node, ast.Dict)
             or (isinstance(node, ast.Name) and node.id in self.dicts[-1])
-            or (isinstance(node, ast.Attribute) and node.attr in self.truths.dict_attributes)
+            or (isinstance(node, ast.Attribute) and node.attr in self.kinds.dict_attributes)
         )
         if is_dict:
             self.refuse(node, "a dict has no length in JavaScript: use Map and .size")

@@ -1,31 +1,25 @@
 """Browser Python → JavaScript: joins the modules of one bundle and hands them to PScript.
 
-Before PScript sees it, the tree is brought to where its translation is faithful: comparisons become
-strict, `is None` also means undefined, loop bounds are evaluated once, f-strings become sums,
-methods are JavaScript's own, operator overloading is off in every function, and what only CPython
-needs (annotations, docstrings, imports) is gone. Only definitions that the entry reaches are kept.
-Writes no file: `build.py` does.
+Every module is checked (`dialect`), brought to where PScript is faithful (`normalise`) and made
+small (`minify`). The modules of a bundle share one scope, and only what the entry reaches is kept.
+Anything that would need PScript's imitation of Python's library is refused. Writes no file:
+`build` does.
 """
 
 from __future__ import annotations
 
 import ast
-import re
 import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from .dialect import DialectError, Problem, check, words
+from .dialect import DialectError, Problem, check
+from .minify import compact, shorten
+from .normalise import Normaliser
 
 EXTERNAL_MODULES: Final = {"react_api": "react"}
 """Stub module → the JavaScript module its names really come from."""
-
-_MATH_RENAMES: Final = {"fabs": "abs", "pi": "PI"}
-_PSCRIPT_METHODS: Final = words(
-    "clear copy count find get index join keys pop remove repeat replace reverse sort split "
-    "splitlines title translate update values capitalize center partition rfind"
-)
 
 
 @dataclass(slots=True)
@@ -71,28 +65,42 @@ def bundle(folder: Path, spec: Bundle) -> str:
 
 
 def translate(
-    folder: Path, entry: str, *, is_worklet: bool, keep: frozenset[str] = frozenset()
+    folder: Path,
+    entry: str,
+    *,
+    is_worklet: bool,
+    keep: frozenset[str] = frozenset(),
+    small: bool = True,
 ) -> Translation:
-    """Translate `entry` and what it imports; `keep` names definitions to hold though unused."""
+    """Translate `entry` and what it imports.
+
+    `keep` names definitions to hold though nothing uses them; `small=False` keeps all names.
+    """
     modules = _collect(folder, entry)
     exports = sorted(_exports(modules[-1])) if not is_worklet else []
     body = _reachable(modules, set(exports) | keep)
+    if small:
+        body = shorten(body, keep | frozenset(exports), is_worklet)
     tree = ast.Module(body=body, type_ignores=[])
-    _Normaliser().visit(tree)
+    Normaliser().visit(tree)
     code, free = _pscript(ast.unparse(ast.fix_missing_locations(tree)), entry)
     allowed = {name for module in modules for name in module.browser_names}
     external: dict[str, set[str]] = {}
     for module in modules:
         for target, names in module.external.items():
             external.setdefault(target, set()).update(names & free)
-    allowed |= {name for names in external.values() for name in names} | {"Math", "undefined"}
+    allowed |= {name for names in external.values() for name in names} | {
+        "Math",
+        "Reflect",
+        "undefined",
+    }
     unknown = sorted(free - allowed)
     if unknown:
         raise DialectError(
             [Problem(entry, 1, 1, f"{name} is neither defined nor imported") for name in unknown]
         )
     imports = {target: sorted(names) for target, names in sorted(external.items()) if names}
-    return Translation(_compact(code), exports, imports)
+    return Translation(compact(code), exports, imports)
 
 
 def _collect(folder: Path, entry: str) -> list[Module]:
@@ -230,142 +238,6 @@ def _without_annotations(node: ast.stmt) -> ast.AST:
     return copy
 
 
-def _overload_off() -> ast.stmt:
-    return ast.parse("PSCRIPT_OVERLOAD = False").body[0]
-
-
-class _Normaliser(ast.NodeTransformer):
-    """Rewrites the tree to where PScript's translation means what Python means."""
-
-    def __init__(self) -> None:
-        self.bounds = 0
-
-    def _function(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> ast.AST:
-        node.returns = None
-        for argument in [*node.args.posonlyargs, *node.args.args]:
-            argument.annotation = None
-        if ast.get_docstring(node, clean=False) is not None:
-            del node.body[0]
-        self.generic_visit(node)
-        node.body = [_overload_off(), *node.body]
-        return node
-
-    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
-        return self._function(node)
-
-    def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> ast.AST:
-        return self._function(node)
-
-    def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
-        node.body = [
-            statement
-            for statement in node.body
-            if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef))
-        ] or [ast.Pass()]
-        self.generic_visit(node)
-        return node
-
-    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST | None:
-        if node.value is None:
-            return None
-        self.generic_visit(node)
-        return ast.copy_location(ast.Assign(targets=[node.target], value=node.value), node)
-
-    def visit_For(self, node: ast.For) -> ast.AST | list[ast.stmt]:
-        self.generic_visit(node)
-        call = node.iter
-        assert isinstance(call, ast.Call)
-        index = 0 if len(call.args) == 1 else 1
-        end = call.args[index]
-        changed = {
-            inner.id
-            for part in node.body
-            for inner in ast.walk(part)
-            if isinstance(inner, ast.Name) and isinstance(inner.ctx, ast.Store)
-        }
-        if isinstance(end, (ast.Constant, ast.UnaryOp)) or (
-            isinstance(end, ast.Name) and end.id not in changed
-        ):
-            return node
-        self.bounds += 1
-        name = f"end{self.bounds}_"
-        call.args[index] = ast.Name(id=name, ctx=ast.Load())
-        hoisted = ast.Assign(targets=[ast.Name(id=name, ctx=ast.Store())], value=end)
-        return [ast.copy_location(hoisted, node), node]
-
-    def visit_Compare(self, node: ast.Compare) -> ast.AST:
-        self.generic_visit(node)
-        sides = [node.left, *node.comparators]
-        operators: list[ast.cmpop] = []
-        for operator, left, right in zip(node.ops, sides, sides[1:], strict=False):
-            missing = any(isinstance(s, ast.Constant) and s.value is None for s in (left, right))
-            if isinstance(operator, (ast.Eq, ast.Is)):
-                operators.append(ast.Eq() if missing else ast.Is())
-            elif isinstance(operator, (ast.NotEq, ast.IsNot)):
-                operators.append(ast.NotEq() if missing else ast.IsNot())
-            else:
-                operators.append(operator)
-        node.ops = operators
-        return node
-
-    def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
-        if isinstance(node.value, ast.Name) and node.value.id == "math":
-            if node.attr == "inf":
-                return ast.Name(id="Infinity", ctx=ast.Load())
-            name = _MATH_RENAMES.get(node.attr, node.attr)
-            return ast.Attribute(
-                value=ast.Name(id="Math", ctx=ast.Load()), attr=name, ctx=ast.Load()
-            )
-        self.generic_visit(node)
-        return node
-
-    def visit_Call(self, node: ast.Call) -> ast.AST:
-        self.generic_visit(node)
-        match node.func:
-            case ast.Name(id="cast") if len(node.args) == 2:
-                return node.args[1]
-            case ast.Name(id="bound") if len(node.args) == 2:
-                bind = ast.Attribute(value=node.args[0], attr="bind", ctx=ast.Load())
-                return ast.Call(func=bind, args=[node.args[1]], keywords=[])
-            case ast.Name(id="str") if len(node.args) == 1:
-                return ast.BinOp(left=ast.Constant(""), op=ast.Add(), right=node.args[0])
-            case ast.Name(id="abs" | "int" as name):
-                attr = "abs" if name == "abs" else "trunc"
-                node.func = ast.Attribute(
-                    value=ast.Name(id="Math", ctx=ast.Load()), attr=attr, ctx=ast.Load()
-                )
-            case ast.Attribute(attr=name, value=value) if name in _PSCRIPT_METHODS:
-                node.func = ast.Subscript(value=value, slice=ast.Constant(name), ctx=ast.Load())
-        return node
-
-    def visit_JoinedStr(self, node: ast.JoinedStr) -> ast.AST:
-        self.generic_visit(node)
-        total: ast.expr | None = None
-        for part in node.values:
-            value = part.value if isinstance(part, ast.FormattedValue) else part
-            if total is None:
-                is_text = isinstance(part, ast.Constant)
-                total = part if is_text else ast.BinOp(ast.Constant(""), ast.Add(), value)
-            else:
-                total = ast.BinOp(left=total, op=ast.Add(), right=value)
-        return total if total is not None else ast.Constant("")
-
-    def visit_Raise(self, node: ast.Raise) -> ast.AST | list[ast.stmt]:
-        # PScript would put the class's name into the message.
-        self.generic_visit(node)
-        if not isinstance(node.exc, ast.Call):
-            return node
-        name = "thrown_"
-        made = ast.Assign(targets=[ast.Name(id=name, ctx=ast.Store())], value=node.exc)
-        return [ast.copy_location(made, node), ast.Raise(exc=ast.Name(id=name, ctx=ast.Load()))]
-
-    def visit_Expr(self, node: ast.Expr) -> ast.AST | None:
-        if isinstance(node.value, ast.Constant):
-            return None
-        self.generic_visit(node)
-        return node
-
-
 def _pscript(source: str, entry: str) -> tuple[str, set[str]]:
     """PScript's output and the names it leaves free."""
     with warnings.catch_warnings():
@@ -384,9 +256,3 @@ def _pscript(source: str, entry: str) -> tuple[str, set[str]]:
         raise DialectError([Problem(entry, 1, 1, message)])
     free = {name.split(".")[0] for name in js.meta["vars_unknown"]}
     return str(js), free
-
-
-def _compact(code: str) -> str:
-    """The same code without indentation, blank lines and the library's comments."""
-    lines = [re.sub(r"\s*// nargs: [\d ]*$", "", line).strip() for line in code.split("\n")]
-    return "\n".join(line for line in lines if line and not line.startswith("//"))

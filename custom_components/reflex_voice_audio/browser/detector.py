@@ -21,8 +21,15 @@ from .spectrum import BAND_COUNT, FRAME_SAMPLES, Spectrum
 FRAME_MS: int = 10
 HUM_BANDS: int = 3
 STEADY_EVIDENCE_MS: int = 50
+MASKED_FRAMES: int = 40
+LOUDEST_DECAY: float = 0.93
+TAIL_RATIO: float = 0.1
 FIRST_BAND: int = 1
 HIGH_BAND: int = 8
+BRIGHT_BAND: int = 6
+SAMPLES_PER_MS: int = 24
+WARY_SAMPLES: int = 48000
+WARY_EVIDENCE_MS: int = 30
 
 DEFAULTS: dict[str, float] = {
     # Pause on a candidate while the assistant is audible; 0 never does.
@@ -31,8 +38,10 @@ DEFAULTS: dict[str, float] = {
     "confirm_sound_ms": 700,
     "reject_silence_ms": 160,
     "end_silence_ms": 300,
+    # A candidate that is neither is given up.
+    "candidate_most_ms": 1500,
     "candidate_ms": 30,
-    "candidate_hiss_ms": 60,
+    "candidate_hiss_ms": 50,
     # A frame is part of a sound when bands rise this far above what is expected in them.
     "noise_margin_db": 5,
     "echo_margin_db": 3,
@@ -45,7 +54,7 @@ DEFAULTS: dict[str, float] = {
     "reference_hold_ms": 400,
     # What counts as speech-like.
     "periodicity": 0.6,
-    "hum_db": -17,
+    "hum_db": -14,
     "voiced_bands": 4,
     "unvoiced_weight": 0.3,
     "click_drop_db": 6,
@@ -81,8 +90,12 @@ class SpeechDetector:
         self.peak_energy = 0.0
         self.evidence_ms = 0.0
         self.sound_ms = 0.0
+        self.loudest = 0.0
+        self.masked_frames = 0
         self.voiced_ago = 100
         self.score = 0.0
+        self.power = 0.0
+        self.floor_power = 0.0
         self.bands_over = 0
         self.low_over = 0
         self.weak = Float64Array(8)
@@ -151,18 +164,22 @@ class SpeechDetector:
         self.low_over = 0
         power = 0.0
         least = 0.0
+        quiet = 0.0
         for band in range(BAND_COUNT):
             floor = self.noise.power[band] * self.noise_margin
             limit = floor + self.echo.expected[band] * echo_margin
             value = bands[band]
             power += value
             least += limit
+            quiet += floor
             if band >= FIRST_BAND and value > limit * 1.6:
                 over = min(15.0, 10.0 * math.log10(value / limit))
                 self.score += over
                 self.bands_over += 1
                 if band < HIGH_BAND:
                     self.low_over += 1
+        self.power = power
+        self.floor_power = max(self.minimum_power, quiet * 1.6)
         if power < self.minimum_power:
             self.score = 0.0
             self.bands_over = 0
@@ -175,7 +192,7 @@ class SpeechDetector:
         if active:
             self.silent_frames = 0
             self.last_active = self.position
-        else:
+        elif not (self.state == CANDIDATE and self._is_masked()):
             self.silent_frames += 1
         if self.state == QUIET:
             if active:
@@ -187,6 +204,15 @@ class SpeechDetector:
                 self.state = QUIET
         else:
             self._follow(active)
+
+    def _is_masked(self) -> bool:
+        """Loud, but perhaps echo: playback is paused, so waiting for it to fade tells."""
+        if not self.during_playback or self.masked_frames >= MASKED_FRAMES:
+            return False
+        if self.power <= self.floor_power:
+            return False
+        self.masked_frames += 1
+        return True
 
     def _rise(self) -> None:
         """A first frame: note the onset where the energy rose, some frames back at most."""
@@ -201,6 +227,8 @@ class SpeechDetector:
         self.peak_energy = 0.0
         self.evidence_ms = 0.0
         self.sound_ms = 0.0
+        self.loudest = 0.0
+        self.masked_frames = 0
         self.voiced_ago = 100
         self.echo.put_aside(back + 2)
 
@@ -217,12 +245,26 @@ class SpeechDetector:
             self.sustained = 0
             self.peak_energy = energy
         self._weigh()
-        hiss = self.low_over < 2
+        hiss = self.low_over < 2 or self._is_bright()
         needed = self.settings["candidate_hiss_ms"] if hiss else self.settings["candidate_ms"]
+        if self.position < self.wary_until and self.evidence_ms < WARY_EVIDENCE_MS:
+            return
         if self.sustained * FRAME_MS >= needed:
             self.state = CANDIDATE
             self.sound += 1
             self.tell("candidate", self.sound, self.onset, self.during_playback)
+
+    def _is_bright(self) -> bool:
+        """More above 1.7 kHz than below, as in a click or a hiss, not as in a vowel."""
+        bands = self.spectrum.microphone_bands
+        low = 0.0
+        high = 0.0
+        for band in range(FIRST_BAND, BAND_COUNT):
+            if band < BRIGHT_BAND:
+                low += bands[band]
+            else:
+                high += bands[band]
+        return high > low
 
     def _follow(self, active: bool) -> None:
         """An open sound: count what speaks for speech, and the silence that ends it."""
@@ -240,12 +282,19 @@ class SpeechDetector:
         ):
             self.state = CONFIRMED
             self.tell("confirmed", self.sound, self.onset, self.during_playback)
-        elif silence >= self.settings["reject_silence_ms"]:
+        elif silence >= self.settings["reject_silence_ms"] or (
+            (self.position - self.onset) // SAMPLES_PER_MS >= self.settings["candidate_most_ms"]
+        ):
             self._close()
 
     def _weigh(self) -> None:
         """Add this frame to the evidence."""
-        self.sound_ms += FRAME_MS
+        self.loudest = max(self.power, self.loudest * LOUDEST_DECAY)
+        # The tail of a knock in a room lasts, but it is no sound that goes on.
+        if self.power >= self.loudest * TAIL_RATIO:
+            self.sound_ms += FRAME_MS
+        else:
+            self.sound_ms = max(0.0, self.sound_ms - FRAME_MS)
         if self._is_voice():
             self.evidence_ms += FRAME_MS
             self.voiced_ago = 0
@@ -274,6 +323,9 @@ class SpeechDetector:
         state = self.state
         self.state = QUIET
         if state == CANDIDATE:
+            if self.evidence_ms < WARY_EVIDENCE_MS:
+                # Typing, dishes: the next knock must show a voice before it interrupts.
+                self.wary_until = self.position + WARY_SAMPLES
             if self.during_playback:
                 self.echo.take_back((self.position - self.onset) // FRAME_SAMPLES)
             self.tell("rejected", self.sound, self.onset, self.during_playback)

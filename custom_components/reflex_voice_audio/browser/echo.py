@@ -3,7 +3,7 @@
 Learned per band from envelopes, so it needs no aligned waveform and works whether or not the
 browser cancels echo: the delay by correlating level changes, the gain as a high quantile of
 microphone over reference. The rule: what was said over the assistant must not be learned as echo,
-so a frame is learned a quarter of a second late, and not at all when a sound was found meanwhile.
+so a frame is learned a little late, and not at all when a sound was found meanwhile.
 """
 
 from __future__ import annotations
@@ -16,12 +16,13 @@ from .spectrum import BAND_COUNT
 HISTORY_FRAMES: int = 128
 SEARCH_FRAMES: int = 32
 BASE_MAX_FRAMES: int = 60
-PENDING_FRAMES: int = 25
+PENDING_FRAMES: int = 15
 RATIO_BINS: int = 48
 RATIO_LOWEST_DB: float = -70.0
 RATIO_STEP_DB: float = 2.0
 QUANTILE: float = 0.9
-PRIOR_WEIGHT: float = 3.0
+PRIOR_DB: float = -6.0
+PRIOR_WEIGHT: float = 2.0
 FORGET: float = 1.003
 REJECTED_WEIGHT: float = 0.3
 AUDIBLE_POWER: float = 0.000001
@@ -76,9 +77,9 @@ class EchoModel:
         self.last_reference_level = 0.0
         self.older_reference_level = 0.0
         self.delay = -1
-        unity = math.floor(-RATIO_LOWEST_DB / RATIO_STEP_DB)
+        prior = math.floor((PRIOR_DB - RATIO_LOWEST_DB) / RATIO_STEP_DB)
         for band in range(BAND_COUNT):
-            self.counts[band * RATIO_BINS + unity] = PRIOR_WEIGHT
+            self.counts[band * RATIO_BINS + prior] = PRIOR_WEIGHT
             self._set_gain(band)
 
     def place(self, seconds: float) -> None:

@@ -14,7 +14,8 @@ from collections.abc import Callable
 from typing import Any
 
 from .dsp import WIRE_RATE_HZ, Resampler
-from .jsapi import Array, Float32Array, Float64Array, Int16Array
+from .jsapi import Float32Array, Int16Array
+from .ledger import Ledger, Segment
 
 RING_SAMPLES: int = 96000
 FADE_SECONDS: float = 0.004
@@ -26,24 +27,10 @@ SHRINK_AFTER_SECONDS: float = 10.0
 START_WAIT_SECONDS: float = 0.3
 REPORT_SECONDS: float = 0.1
 PEER_PAUSE_SECONDS: float = 3.0
-HISTORY: int = 1024
 
 IDLE: int = 0
 BUFFERING: int = 1
 PLAYING: int = 2
-
-
-class Segment:
-    """A stretch of one item that lies in one piece on the playing line."""
-
-    def __init__(self, turn: int, item: int, position: int, begin: int) -> None:
-        self.turn = turn
-        self.item = item
-        self.position = position
-        self.begin = begin
-        self.length = 0
-        self.ended: bool = False
-        self.started: bool = False
 
 
 class Playout:
@@ -52,19 +39,16 @@ class Playout:
     def __init__(self, rate: float, report: Callable[[Any], None]) -> None:
         self.rate = rate
         self.post = report
-        self.quantum = 128
         self.resampler = Resampler(WIRE_RATE_HZ, rate, math.ceil(128 * WIRE_RATE_HZ / rate) + 64)
         self.ring = Int16Array(RING_SAMPLES)
         self.scratch = Float32Array(math.ceil(128 * WIRE_RATE_HZ / rate) + 64)
         self.head = 0
         self.held = 0
         # Indices on the playing line: every sample ever queued has one.
-        self.queued = 0
+        self.ledger = Ledger()
         self.taken = 0
-        self.rendered = 0
         self.base = 0
         self.outputs = 0
-        self.segments = Array()
         self.state = IDLE
         self.draining: bool = False
         self.gain = 0.0
@@ -83,13 +67,8 @@ class Playout:
         self.waited = 0
         self.underruns = 0
         self.dropped = 0
-        self.latency = 0.0
-        self.now = 0.0
         self.since_report = 0.0
         self.stopped_time = 0.0
-        self.history_time = Float64Array(HISTORY)
-        self.history_rendered = Float64Array(HISTORY)
-        self.history_last = 0
 
     # What comes in.
 
@@ -99,7 +78,7 @@ class Playout:
         if kind == "audio":
             self.add_audio(message.turn, message.item, message.position, Int16Array(message.pcm))
         elif kind == "end":
-            self.end_item(message.turn, message.item)
+            self.ledger.end_item(message.turn, message.item)
         elif kind == "flush":
             self.flush(message.turn, message.id)
         elif kind == "pause":
@@ -107,7 +86,7 @@ class Playout:
         elif kind == "resume":
             self.resume()
         elif kind == "latency":
-            self.latency = message.seconds
+            self.ledger.latency = message.seconds
 
     def receive_peer(self, message: Any) -> None:
         """One message of the capture worklet: a sound may be an interruption, or was none."""
@@ -119,20 +98,20 @@ class Playout:
     def add_audio(self, turn: int, item: int, position: int, pcm: Int16Array) -> None:
         """Queue samples of an item; what is flushed, known already or too much is dropped."""
         total = len(pcm)
-        last = self._last_segment()
+        last = self.ledger.last()
         if turn <= self.flushed_turn or (last is not None and turn < last.turn):
             self.dropped += 1
             return
         skip = 0
         if last is None or last.turn != turn or last.item != item:
-            last = self._open_segment(turn, item, position)
+            last = self.ledger.open_segment(turn, item, position)
         else:
             expected = last.position + last.length
             if position < expected:
                 skip = min(total, expected - position)
             elif position > expected:
                 self.dropped += 1
-                last = self._open_segment(turn, item, position)
+                last = self.ledger.open_segment(turn, item, position)
         count = min(total - skip, RING_SAMPLES - self.held)
         if count < total - skip:
             self.dropped += 1
@@ -141,23 +120,6 @@ class Playout:
         if self.state == IDLE and count > 0:
             self.state = BUFFERING
             self.waited = 0
-
-    def _open_segment(self, turn: int, item: int, position: int) -> Segment:
-        last = self._last_segment()
-        segment = Segment(turn, item, position, self.queued)
-        if last is not None:
-            if last.turn == turn and last.item == item:
-                segment.started = last.started
-            else:
-                last.ended = True
-        self.segments.push(segment)
-        return segment
-
-    def _last_segment(self) -> Any:
-        count = len(self.segments)
-        if count == 0:
-            return None
-        return self.segments[count - 1]
 
     def _write(self, pcm: Int16Array, skip: int, count: int) -> None:
         ring = self.ring
@@ -170,14 +132,7 @@ class Playout:
             if at == RING_SAMPLES:
                 at = 0
         self.held += count
-        self.queued += count
-
-    def end_item(self, turn: int, item: int) -> None:
-        """No more audio comes for the item: running dry after it is no underrun."""
-        for i in range(len(self.segments)):
-            segment = self.segments[i]
-            if segment.turn == turn and segment.item == item:
-                segment.ended = True
+        self.ledger.queued += count
 
     def pause(self, by_peer: bool) -> None:
         """Fade out and hold; nothing is lost. Ignored when there is nothing to hold."""
@@ -185,7 +140,7 @@ class Playout:
             return
         if by_peer:
             self.paused_by_peer = True
-            self.peer_pause_time = self.now
+            self.peer_pause_time = self.ledger.now
         else:
             self.paused_by_page = True
 
@@ -209,36 +164,29 @@ class Playout:
     def _sounding_segment(self) -> Any:
         """The segment that the next sample to render belongs to."""
         found = None
-        for i in range(len(self.segments)):
-            segment = self.segments[i]
-            if found is None or segment.begin <= self.rendered:
+        for i in range(len(self.ledger.segments)):
+            segment = self.ledger.segments[i]
+            if found is None or segment.begin <= self.ledger.rendered:
                 found = segment
         return found
 
     def _complete_flush(self) -> None:
         self.flushing = False
-        heard = self._heard()
-        segment = self._segment_at(heard)
+        heard = self.ledger.heard()
+        segment = self.ledger.at(heard)
         if segment is not None and segment.turn <= self.flush_turn:
             if self.gain > 0.0 or not self.pause_reported:
-                self.stopped_time = self.now
+                self.stopped_time = self.ledger.now
             self._report("stopped")
-        message = self._message("flushed", segment, heard)
+        message = self.ledger.message("flushed", segment, heard)
         message["id"] = self.flush_id
         self._drop_flushed()
         self.post(message)
 
     def _drop_flushed(self) -> None:
-        kept = Array()
-        first = self.queued
-        for i in range(len(self.segments)):
-            segment = self.segments[i]
-            if segment.turn > self.flush_turn:
-                first = min(first, segment.begin)
-                kept.push(segment)
-        self.segments = kept
+        first = self.ledger.drop(self.flush_turn)
         gone = first - self.taken
-        if gone <= 0 and len(kept) > 0:
+        if gone <= 0 and self.ledger.last() is not None:
             # What sounds is newer than what was flushed.
             return
         self.head = self.head + gone
@@ -265,8 +213,8 @@ class Playout:
 
     def render(self, target: Float32Array, count: int, time: float) -> None:
         """Fill `target` with the quantum that begins at `time` (context seconds)."""
-        self.now = time + count / self.rate
-        if self.paused_by_peer and self.now - self.peer_pause_time > PEER_PAUSE_SECONDS:
+        self.ledger.now = time + count / self.rate
+        if self.paused_by_peer and self.ledger.now - self.peer_pause_time > PEER_PAUSE_SECONDS:
             # The capture side is gone: a question nobody answers must not end the answer.
             self.paused_by_peer = False
         made = 0
@@ -276,7 +224,7 @@ class Playout:
             made = self._play(target, count, time)
         for i in range(made, count):
             target[i] = 0.0
-        self._remember()
+        self.ledger.remember()
         self._retire()
         self.since_report += count / self.rate
         if self.state == PLAYING and self.gain > 0.0 and self.since_report >= REPORT_SECONDS:
@@ -285,18 +233,13 @@ class Playout:
     def _is_paused(self) -> bool:
         return self.paused_by_page or self.paused_by_peer
 
-    def _is_ended(self) -> bool:
-        """Whether what is queued is complete: nothing more is promised."""
-        last = self._last_segment()
-        return last is None or last.ended
-
     def _try_start(self, count: int) -> None:
         self.waited += count
         enough = self.held >= self.start_ms * WIRE_RATE_HZ / 1000.0
         waited = self.waited >= START_WAIT_SECONDS * self.rate
-        if self._is_ended() and self.held == 0:
+        if self.ledger.is_ended() and self.held == 0:
             self._finish_stretch()
-        elif enough or self._is_ended() or (waited and self.held > 0):
+        elif enough or self.ledger.is_ended() or (waited and self.held > 0):
             self.state = PLAYING
             self.smooth_samples = 0
 
@@ -350,7 +293,7 @@ class Playout:
         self.head = at
         self.held -= count
         self.taken += count
-        if self.draining or (self.held == 0 and self._is_ended()):
+        if self.draining or (self.held == 0 and self.ledger.is_ended()):
             self.draining = True
             for i in range(count, need):
                 scratch[i] = 0.0
@@ -363,7 +306,7 @@ class Playout:
             end = math.ceil((self.taken - self.base) * self.rate / WIRE_RATE_HZ)
             return max(0, end - self.outputs)
         more = self.held
-        if self._is_ended():
+        if self.ledger.is_ended():
             more += self.resampler.lookahead()
         return self.resampler.outputs_of(more)
 
@@ -383,13 +326,13 @@ class Playout:
         self.gain = gain if gain > 0.000001 else 0.0
 
     def _account(self, made: int, time: float) -> None:
-        before = self.rendered
+        before = self.ledger.rendered
         self.outputs += made
         line = self.base + math.floor(self.outputs * WIRE_RATE_HZ / self.rate + 0.000001)
-        self.rendered = max(before, min(line, self.taken))
-        for i in range(len(self.segments)):
-            segment = self.segments[i]
-            if not segment.started and self.rendered > segment.begin:
+        self.ledger.rendered = max(before, min(line, self.taken))
+        for i in range(len(self.ledger.segments)):
+            segment = self.ledger.segments[i]
+            if not segment.started and self.ledger.rendered > segment.begin:
                 segment.started = True
                 ahead = max(0, segment.begin - before)
                 self._report_started(segment, time + ahead / WIRE_RATE_HZ)
@@ -400,14 +343,14 @@ class Playout:
 
     def _run_dry(self) -> None:
         self.gain = 0.0
-        if self._is_ended() and self.held == 0:
+        if self.ledger.is_ended() and self.held == 0:
             self._finish_stretch()
             return
         self.state = BUFFERING
         self.waited = 0
         if self.draining:
             # More came while the end was played out.
-            self.rendered = self.taken
+            self.ledger.rendered = self.taken
             self._begin_stretch()
             return
         self.underruns += 1
@@ -415,96 +358,32 @@ class Playout:
 
     def _finish_stretch(self) -> None:
         """Everything queued has been rendered and nothing more is promised."""
-        self.rendered = self.taken
+        self.ledger.rendered = self.taken
         self._begin_stretch()
         self.state = IDLE
-        self.stopped_time = self.now
-
-    # Accounts.
-
-    def _remember(self) -> None:
-        at = self.history_last + 1
-        if at == HISTORY:
-            at = 0
-        self.history_time[at] = self.now
-        self.history_rendered[at] = self.rendered
-        self.history_last = at
-
-    def _heard(self) -> int:
-        """How far the line had been rendered one output latency ago."""
-        instant = self.now - self.latency
-        later_time = self.now
-        later: float = self.rendered
-        at = self.history_last
-        for _ in range(HISTORY):
-            earlier_time = self.history_time[at]
-            earlier = self.history_rendered[at]
-            if earlier_time <= instant:
-                if later_time <= earlier_time:
-                    return math.floor(later)
-                share = (instant - earlier_time) / (later_time - earlier_time)
-                line: float = earlier + min(1.0, share) * (later - earlier)
-                return math.floor(line)
-            later_time = earlier_time
-            later = earlier
-            at -= 1
-            if at < 0:
-                at = HISTORY - 1
-        return math.floor(later)
-
-    def _segment_at(self, index: int) -> Any:
-        """The segment being heard at `index` of the line; the first when none is yet."""
-        found = None
-        for i in range(len(self.segments)):
-            segment = self.segments[i]
-            if found is None or segment.begin < index:
-                found = segment
-        return found
+        self.stopped_time = self.ledger.now
 
     def _retire(self) -> None:
         """Report and forget what has been heard to its end."""
-        while len(self.segments) > 0:
-            segment = self.segments[0]
+        while len(self.ledger.segments) > 0:
+            segment = self.ledger.segments[0]
             end = segment.begin + segment.length
-            more = len(self.segments) > 1
-            if self._heard() < end or not (segment.ended or more):
+            more = len(self.ledger.segments) > 1
+            if self.ledger.heard() < end or not (segment.ended is True or more):
                 return
             if more:
-                following = self.segments[1]
+                following = self.ledger.segments[1]
                 same = following.turn == segment.turn and following.item == segment.item
             else:
                 same = False
             if not same:
                 self.post(self._report_of("finished", segment, end))
-            self.segments.shift()
-
-    def _message(self, kind: str, segment: Any, heard: int) -> Any:
-        """Where playing stands in `segment`, as a message."""
-        turn = 0
-        item = 0
-        rendered = 0
-        played = 0
-        if segment is not None:
-            end = segment.begin + segment.length
-            turn = segment.turn
-            item = segment.item
-            rendered = segment.position
-            played = segment.position
-            rendered += max(0, min(self.rendered, end) - segment.begin)
-            played += max(0, min(heard, end) - segment.begin)
-        return {
-            "type": kind,
-            "turn": turn,
-            "item": item,
-            "rendered": rendered,
-            "heard": played,
-            "time": self.now,
-        }
+            self.ledger.segments.shift()
 
     def _report_of(self, phase: str, segment: Any, heard: int) -> Any:
-        message = self._message("report", segment, heard)
+        message = self.ledger.message("report", segment, heard)
         message["phase"] = phase
-        message["buffered"] = self.queued - self.rendered
+        message["buffered"] = self.ledger.queued - self.ledger.rendered
         message["underruns"] = self.underruns
         message["dropped"] = self.dropped
         silent = phase == "finished" and self.state == IDLE
@@ -514,8 +393,8 @@ class Playout:
 
     def _report(self, phase: str) -> None:
         self.since_report = 0.0
-        heard = self._heard()
-        segment = self._segment_at(heard)
+        heard = self.ledger.heard()
+        segment = self.ledger.at(heard)
         if segment is not None:
             self.post(self._report_of(phase, segment, heard))
 
