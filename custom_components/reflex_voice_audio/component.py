@@ -11,9 +11,10 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import reflex as rx
-from reflex.components.core.banner import WebsocketTargetURL
 from reflex.config import get_config
-from reflex.event import EventHandler, passthrough_event_spec
+from reflex.event import passthrough_event_spec
+from reflex_components_core.core.banner import WebsocketTargetURL
+
 from reflex_voice_audio import events
 from reflex_voice_audio._generated import CAPTURE_WORKLET, COMPONENT, PLAYBACK_WORKLET
 
@@ -53,22 +54,26 @@ class VoiceAudio(rx.Component):
     capture_url: rx.Var[str]
     playback_url: rx.Var[str]
 
-    on_ticket: EventHandler[passthrough_event_spec(events.TicketRequest)]
-    """A conversation is about to begin and needs a ticket."""
-    on_status: EventHandler[passthrough_event_spec(events.StatusChange)]
-    on_transcript: EventHandler[passthrough_event_spec(events.TranscriptLine)]
-    on_metrics: EventHandler[passthrough_event_spec(events.Metrics)]
-    on_tool: EventHandler[passthrough_event_spec(events.ToolCall)]
-    on_error: EventHandler[passthrough_event_spec(events.VoiceError)]
-    on_device: EventHandler[passthrough_event_spec(events.DeviceState)]
-    on_level: EventHandler[passthrough_event_spec(events.Levels)]
-    on_speech: EventHandler[passthrough_event_spec(events.Speech)]
-    on_playback: EventHandler[passthrough_event_spec(events.Playback)]
-    on_audio: EventHandler[passthrough_event_spec(events.CapturedAudio)]
-    """Captured audio through the state: for small uses, not for a conversation."""
+    @classmethod
+    def get_event_triggers(cls) -> dict[str, Any]:
+        """What it tells; `on_audio` is for small uses, not for a conversation."""
+        return {
+            **super().get_event_triggers(),
+            "on_ticket": passthrough_event_spec(events.TicketRequest),
+            "on_status": passthrough_event_spec(events.StatusChange),
+            "on_transcript": passthrough_event_spec(events.TranscriptLine),
+            "on_metrics": passthrough_event_spec(events.Metrics),
+            "on_tool": passthrough_event_spec(events.ToolCall),
+            "on_error": passthrough_event_spec(events.VoiceError),
+            "on_device": passthrough_event_spec(events.DeviceState),
+            "on_level": passthrough_event_spec(events.Levels),
+            "on_speech": passthrough_event_spec(events.Speech),
+            "on_playback": passthrough_event_spec(events.Playback),
+            "on_audio": passthrough_event_spec(events.CapturedAudio),
+        }
 
     @classmethod
-    def create(cls, *children: Any, **props: Any) -> rx.Component:
+    def create(cls, *children: Any, **props: Any) -> VoiceAudio:
         """Check and complete the props. Raises ValueError without a literal `id`, or with
         children."""
         if children:

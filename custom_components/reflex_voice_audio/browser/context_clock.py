@@ -6,13 +6,14 @@ is smallest right after a batch: the smallest seen is the offset. What is not kn
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from .jsapi import performance
 
 DRIFT_MS = 0.01
 LARGEST_JUMP_MS = 500
-LARGEST_LATENCY_MS = 2000
+LARGEST_DIFFERENCE_MS = 100
 
 
 class ContextClock:
@@ -50,14 +51,14 @@ class ContextClock:
         """When what was rendered at `time` could be heard; None where that is not known."""
         if time is None:
             return None
-        rendered = self.page_ms(time)
-        if self.context.getOutputTimestamp is not None:
-            stamp = self.context.getOutputTimestamp()
-            if stamp.performanceTime > 0:
-                heard = stamp.performanceTime + (time - stamp.contextTime) * 1000
-                if heard >= rendered - 1 and heard < rendered + LARGEST_LATENCY_MS:
-                    return heard
         latency = self.latency_ms()
         if latency is None:
             return None
-        return rendered + latency
+        expected = self.page_ms(time) + latency
+        if self.context.getOutputTimestamp is not None:
+            # Sharper where it is right; in some browsers it is seconds off for a while.
+            stamp = self.context.getOutputTimestamp()
+            heard = stamp.performanceTime + (time - stamp.contextTime) * 1000
+            if math.fabs(heard - expected) < LARGEST_DIFFERENCE_MS:
+                return heard
+        return expected

@@ -128,8 +128,10 @@ class Conversation:
             return
         self.status = status
         ready = self.ready
-        told = {"status": status, "microphone": self.microphone is not None, "session_id": None}
-        if ready is not None:
+        told = {"status": status, "microphone": False, "session_id": None}
+        if not self.is_over:
+            told["microphone"] = self.microphone is not None
+        if ready is not None and not self.is_over:
             told["session_id"] = ready.session_id
             told["provider"] = ready.provider
             told["model"] = ready.model

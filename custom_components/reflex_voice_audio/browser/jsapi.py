@@ -28,7 +28,7 @@ PAGE_NAMES: Final = _words(
     "AbortController AbortSignal Array ArrayBuffer AudioContext AudioWorkletNode Blob CustomEvent "
     "DOMException DataView Date Error Event File Float32Array Float64Array Headers Int16Array "
     "Int32Array JSON Map Math MediaStream MessageChannel Object Promise Reflect RegExp Set "
-    "TextDecoder TextEncoder URL URLSearchParams Uint8Array WebSocket bound btoa clearInterval "
+    "String TextDecoder TextEncoder URL URLSearchParams Uint8Array WebSocket bound btoa clearInterval "
     "clearTimeout console crypto decodeURIComponent document encodeURIComponent fetch globalThis "
     "history isFinite isNaN localStorage location navigator parseFloat parseInt performance "
     "queueMicrotask requestAnimationFrame cancelAnimationFrame sessionStorage setInterval "
@@ -312,6 +312,22 @@ class Object:
     @staticmethod
     def hasOwn(source: dict[str, Any], name: str) -> bool:
         return name in source
+
+    @staticmethod
+    def assign(target: dict[str, Any], *sources: dict[str, Any] | None) -> dict[str, Any]:
+        for source in sources:
+            target.update(source or {})
+        return target
+
+    @staticmethod
+    def defineProperty(target: object, name: str, accessors: dict[str, Any]) -> Any:
+        """An object with the accessor; Python's dicts cannot carry one."""
+        read, write = accessors.get("get"), accessors.get("set")
+        accessor = property(
+            None if read is None else lambda _: read(),
+            None if write is None else lambda _, value: write(value),
+        )
+        return type("Object", (), {name: accessor})()
 
 
 class Error(Exception):

@@ -22,6 +22,11 @@ FFT_SIZE = 512
 FLOOR_DB = 60
 
 
+def rounded(level: float) -> str:
+    """As short as CSS needs it."""
+    return str(math.floor(level * 1000 + 0.5) / 1000)
+
+
 class Meter:
     """One component's levels. `on_level({level, output_level})` at most four times a second."""
 
@@ -68,8 +73,8 @@ class Meter:
         elements = document.querySelectorAll('[data-voice-meter="' + self.name + '"]')
         for i in range(len(elements)):
             style = elements[i].style
-            style.setProperty("--voice-level", level.toFixed(3))
-            style.setProperty("--voice-output-level", output.toFixed(3))
+            style.setProperty("--voice-level", rounded(level))
+            style.setProperty("--voice-output-level", rounded(output))
 
     def stop(self) -> None:
         cancelAnimationFrame(self.frame)

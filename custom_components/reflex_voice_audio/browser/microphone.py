@@ -18,7 +18,7 @@ def refusal(error: Any) -> str:
     """The failure code of a getUserMedia error."""
     name = error.name
     if name == "NotAllowedError" or name == "SecurityError":
-        if error.message.indexOf("dismissed") >= 0:
+        if len(error.message.split("dismissed")) > 1:
             return "microphone_dismissed"
         return "microphone_denied"
     if name == "NotFoundError" or name == "OverconstrainedError":

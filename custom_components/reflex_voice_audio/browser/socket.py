@@ -50,6 +50,7 @@ class Outgoing:
         self.position = position
         self.pcm = pcm
         self.at_ms = performance.now()
+        self.was_sent: bool = False
 
 
 class VoiceSocket:
@@ -100,6 +101,7 @@ class VoiceSocket:
         for i in range(len(self.outbox)):
             entry = self.outbox[i]
             if is_first or entry.pcm is not None or entry.body["type"] == "input.text":
+                entry.was_sent = False
                 self.number(entry)
                 kept.push(entry)
         self.outbox = kept
@@ -130,7 +132,9 @@ class VoiceSocket:
         count = len(self.outbox)
         if count > self.sent:
             last = self.outbox[count - 1]
-            if last.pcm is not None and last.pcm.byteLength + pcm.byteLength <= MERGED_BYTES:
+            # A frame that went out once may have arrived: it must stay what it was.
+            is_open = last.pcm is not None and last.was_sent is False
+            if is_open and last.pcm.byteLength + pcm.byteLength <= MERGED_BYTES:
                 if last.position + last.pcm.byteLength // 2 == position:
                     joined = ArrayBuffer(last.pcm.byteLength + pcm.byteLength)
                     bytes_ = Uint8Array(joined)
@@ -151,11 +155,14 @@ class VoiceSocket:
         self.pump()
 
     def pump(self) -> None:
-        self.expire()
+        """Send what the socket takes, then let go of what is too old."""
         if self.is_ready:
             while self.sent < len(self.outbox) and self.socket.bufferedAmount < HIGH_WATER_BYTES:
-                self.socket.send(self.encode(self.outbox[self.sent]))
+                entry = self.outbox[self.sent]
+                entry.was_sent = True
+                self.socket.send(self.encode(entry))
                 self.sent += 1
+        self.expire()
 
     def expire(self) -> None:
         now = performance.now()
@@ -169,6 +176,7 @@ class VoiceSocket:
                 self.dropped += 1
             self.outbox.shift()
         while self.is_ready and self.sent < len(self.outbox):
+            # The link is there but slow: late words are worth less than quick ones.
             entry = self.outbox[self.sent]
             if entry.pcm is None or now - entry.at_ms < STALLED_MS:
                 return
@@ -198,9 +206,8 @@ class VoiceSocket:
         self.was_opened = False
         url = self.url
         if self.session_id != "":
-            url += (
-                ("&" if url.indexOf("?") >= 0 else "?") + "s=" + encodeURIComponent(self.session_id)
-            )
+            has_query = len(url.split("?")) > 1
+            url += ("&" if has_query else "?") + "s=" + encodeURIComponent(self.session_id)
         try:
             socket = WebSocket(url, [SUBPROTOCOL])
         except Exception:

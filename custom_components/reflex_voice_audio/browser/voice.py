@@ -255,9 +255,10 @@ class Voice:
     # Devices.
 
     def on_device(self, changes: Any) -> None:
+        was_open = self.device["microphone"] is True
         self.device = Object.assign({}, self.device, changes)
         self.emit("onDevice", self.device)
-        if changes["microphone"] is True:
+        if self.device["microphone"] is True and not was_open:
             # Names of devices are told only to a page that may listen.
             self.list_devices()
 
