@@ -22,8 +22,8 @@ from reflex_voice_audio import voice_audio
 
 from voice_loop.config import Settings
 from voice_loop.errors import ConfigError, ProviderRejected
-from voice_loop.local.embedded import embedded_server
 from voice_loop.latency.clock import MonotonicClock
+from voice_loop.local.embedded import embedded_server
 from voice_loop.local.engines import check_installed
 from voice_loop.providers.base import Provider
 from voice_loop.providers.openai_realtime.adapter import OpenAIRealtimeProvider

@@ -1,0 +1,178 @@
+"""VoiceState: what the handlers of the page do."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from reflex.event import EventSpec
+
+from voice_loop.config import Settings
+from voice_loop.errors import ERRORS
+from voice_loop.protocol.events import MetricsUpdate, TranscriptUpdate
+from voice_loop.session.facts import SessionStarted
+from voice_loop.session.session import Session
+from voice_loop.ui import loops
+from voice_loop.ui.board import Board
+from voice_loop.ui.state import BLOCKED_MICROPHONE, QUIET_MICROPHONE, VoiceState
+
+
+class FakeLoop:
+    """The part of a VoiceLoop that handlers ask."""
+
+    component_id = "voice"
+
+    def __init__(self, settings: Settings, refusal: str | None = None) -> None:
+        self.settings = settings
+        self.refusal = refusal
+        self.asked: list[tuple[str, str, str]] = []
+
+    def issue_ticket(self, client_token: str, origin: str, address: str) -> str:
+        self.asked.append((client_token, origin, address))
+        return "the-ticket"
+
+    def find(self, client_token: str) -> Session | None:
+        return None
+
+    def unavailable(self) -> str | None:
+        return self.refusal
+
+
+@pytest.fixture
+def loop(monkeypatch: pytest.MonkeyPatch) -> FakeLoop:
+    made = FakeLoop(Settings(ws_url="wss://voice.example/voice"))
+    monkeypatch.setitem(loops._LOOPS, "voice", made)
+    return made
+
+
+@pytest.fixture
+def state() -> VoiceState:
+    return VoiceState(_reflex_internal_init=True)  # type: ignore[call-arg]  # as Reflex makes it
+
+
+def call(state: VoiceState, name: str, *arguments: Any) -> Any:
+    """Run a handler as Reflex does: its function, with the state."""
+    return getattr(VoiceState, name).fn(state, *arguments)
+
+
+def order(spec: EventSpec) -> dict[str, Any]:
+    """What an order tells the component."""
+    values = {str(name): value for name, value in spec.args}
+    found: dict[str, Any] = dict(values["value"]._var_value)  # type: ignore[attr-defined]  # a literal
+    return found
+
+
+def test_a_click_is_answered_with_a_ticket_that_is_not_kept(
+    state: VoiceState, loop: FakeLoop
+) -> None:
+    answer = order(call(state, "ticket_asked", {"request": "r1"}))
+    assert answer == {"op": "ticket", "request": "r1", "ticket": "the-ticket"}
+    assert len(loop.asked) == 1
+    assert "the-ticket" not in json.dumps(state.dict(), default=str)
+
+
+def test_where_nobody_can_answer_the_click_is_refused_with_the_sentence(
+    state: VoiceState, loop: FakeLoop
+) -> None:
+    loop.refusal = "local_unavailable"
+    answer = order(call(state, "ticket_asked", {"request": "r1"}))
+    assert answer["op"] == "refuse"
+    assert answer["error"]["message"] == ERRORS["local_unavailable"].message
+    assert loop.asked == []
+
+
+def test_on_mount_what_was_stored_of_a_running_session_is_cleared(
+    state: VoiceState, loop: FakeLoop
+) -> None:
+    state.status, state.session_id, state.muted = "speaking", "old", True
+    call(state, "status_changed", {"status": "idle", "microphone": False})
+    assert (state.status, state.session_id, state.muted) == ("idle", "", False)
+    assert state.ws_url == "wss://voice.example/voice"
+    assert state.provider_label == "Offline assistant"
+
+
+def test_the_settings_of_the_server_are_the_first_choice_and_not_the_last(
+    state: VoiceState, loop: FakeLoop
+) -> None:
+    loop.settings = Settings(barge_in=False, turn_detection="push_to_talk")
+    call(state, "status_changed", {"status": "idle"})
+    assert (state.barge_in, state.push_to_talk) == (False, True)
+    assert order(call(state, "set_barge_in", True))["options"]["barge_in"] is True
+    assert (
+        order(call(state, "set_push_to_talk", False))["options"]["turn_detection"] == "server_vad"
+    )
+    call(state, "status_changed", {"status": "idle"})
+    assert (state.barge_in, state.push_to_talk) == (True, False)
+
+
+def test_an_error_is_shown_until_it_is_over(state: VoiceState, loop: FakeLoop) -> None:
+    call(
+        state,
+        "failed",
+        {"code": "at_capacity", "message": "Full.", "recoverable": True, "retry_after_ms": 4_600},
+    )
+    call(state, "status_changed", {"status": "error"})
+    assert (state.error_code, state.error_message, state.retry_in_s) == ("at_capacity", "Full.", 5)
+    call(state, "status_changed", {"status": "listening"})
+    assert (state.error_code, state.error_message, state.retry_in_s) == ("", "", 0)
+    call(state, "failed", {"code": "internal", "message": "x"})
+    call(state, "dismiss_error")
+    assert state.error_code == ""
+
+
+def test_a_silent_and_a_blocked_microphone_are_said(state: VoiceState) -> None:
+    devices = [{"id": "a", "label": "Desk"}]
+    call(state, "devices_changed", {"inputs": devices, "input_id": "a", "silent": True})
+    assert (state.notice, state.input_id, state.inputs) == (QUIET_MICROPHONE, "a", devices)
+    call(state, "devices_changed", {"silent": False, "blocked": True})
+    assert state.notice == BLOCKED_MICROPHONE
+    call(state, "devices_changed", {})
+    assert state.notice == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "op"),
+    [
+        ("stop", (), "stop"),
+        ("choose_input", ("a",), "devices"),
+        ("choose_output", ("b",), "devices"),
+        ("set_volume_percent", ([250],), "volume"),
+        ("toggle_mute", (), "mute"),
+        ("send_text", ({"text": "  hello "},), "text"),
+    ],
+)
+def test_a_control_gives_the_component_its_order(
+    state: VoiceState, name: str, arguments: tuple[Any, ...], op: str
+) -> None:
+    assert order(call(state, name, *arguments))["op"] == op
+    assert state.volume <= 1
+
+
+def test_nothing_typed_is_nothing_sent(state: VoiceState) -> None:
+    assert call(state, "send_text", {"text": "   "}) is None
+
+
+def test_what_the_session_learned_is_shown_and_can_be_taken_away(state: VoiceState) -> None:
+    board = Board()
+    for fact in (
+        SessionStarted("s1", "openai", "gpt-realtime", "marin", False, 1.0),
+        TranscriptUpdate("u1", "user", 1, "Hi", True),
+        TranscriptUpdate("a1", "assistant", 1, "Hello the", True, interrupted=True),
+        MetricsUpdate({"turn": 1}),
+    ):
+        board.add(fact)
+    state.show(board)
+    assert state.provider_label == "OpenAI · gpt-realtime"
+    assert (state.session_id, state.voice, state.metrics) == ("s1", "marin", {"turn": 1})
+    assert state._transcript_text() == "You: Hi\nAssistant: Hello the [cut]"
+    call(state, "clear_transcript")
+    assert state.lines == []
+    assert state._transcript_text() == ""
+
+
+def test_panels_open_and_close(state: VoiceState) -> None:
+    call(state, "toggle_overlay")
+    call(state, "toggle_settings")
+    assert state.overlay_open
+    assert state.settings_open
