@@ -1,0 +1,320 @@
+"""Talking over the assistant, measured: how soon it stops, what is missed, what stops it falsely.
+
+    python -m benchmarks.barge_in --quick      two to three minutes
+    python -m benchmarks.barge_in              100 long and 100 short interruptions, noises, echo
+
+A real Chromium, the served app, the local Realtime server in this process. Speech of several
+voices, levels and beds; noises; the assistant's own voice through a room without the browser's
+echo cancellation. Prints tables, writes JSON to benchmarks/results/. The figures are those of this
+machine; the sounds are seeded and none of them tuned the detector.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks import measure, sounds
+from benchmarks.harness import Stage, stage
+from benchmarks.lab import AUDIBLE
+from benchmarks.measure import percentile
+from benchmarks.trials import Outcome, Plan, Trials, save_tape
+from tests.speech import resample_double, say
+
+RESULTS = Path(__file__).parent / "results"
+BEDS = {"quiet": -62.0, "white": -50.0, "pink": -46.0, "babble": -48.0}
+ECHO_LEVELS_DB = (-10.0, -20.0, -30.0)
+QUANTUM_SAMPLES = 128
+FRAME_MS = 10.0
+ASSISTANT_DB = -20.0
+"""Active level of the voice at the speaker; measured, it is -19.7 to -20.6."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Size:
+    """How much."""
+
+    interruptions: int
+    """Of each kind, long and short."""
+    noises: int
+    """Of each kind."""
+    echo_s: float
+    """At each level."""
+
+
+QUICK = Size(10, 3, 12.0)
+FULL = Size(100, 20, 200.0)
+
+
+def speech_plans(kind: str, count: int, rng: np.random.Generator) -> Iterator[Plan]:
+    """Every voice and sentence in turn; each fifth in the first second of a reply."""
+    words = sounds.words(kind)
+    order = rng.permutation(len(words))
+    beds = list(BEDS)
+    for number in range(count):
+        sound = words[order[number % len(words)]]
+        bed = beds[number % len(beds)]
+        echo_db = (None, None, -30.0, None, -20.0)[number % 5]
+        floor_db = BEDS[bed] + 10
+        if echo_db is not None:
+            floor_db = max(floor_db, ASSISTANT_DB + echo_db + 6)
+        level_db = max(floor_db + rng.uniform(0, 12), -45.0)
+        gain = 10 ** ((level_db - measure.active_level_db(sound.samples, sounds.RATE_HZ)) / 20)
+        first = number % 5 == 1
+        delay_ms = rng.uniform(100, 900) if first else rng.uniform(150, 1_500)
+        yield Plan(sound, kind, min(1.0, gain), bed, echo_db, delay_ms, first)
+
+
+def noise_plans(count: int, rng: np.random.Generator) -> Iterator[Plan]:
+    """Every kind, at levels people make them at."""
+    for number, sound in enumerate(sounds.noises(count)):
+        gain = 10 ** (rng.uniform(-26, -8) / 20)
+        bed = ("quiet", "pink")[number % 2]
+        yield Plan(sound, sound.kind, gain, bed, None, rng.uniform(100, 600))
+
+
+class Benchmark:
+    """All runs on one stage."""
+
+    def __init__(self, on: Stage, seed: int, keep: Path | None) -> None:
+        self._stage = on
+        self._rng = np.random.default_rng(seed)
+        self._keep = keep
+        kick = sounds.Sound("kick", "kick", resample_double(say("Tell me a story, please.")))
+        self._trials = Trials(on, kick, keep)
+        self._bed = ""
+        self.outcomes: list[Outcome] = []
+        self.echo: list[dict[str, Any]] = []
+        for number, (bed, level_db) in enumerate(BEDS.items()):
+            on.lab.load(bed, sounds.bed(bed, 12.0, level_db, seed=seed + number), sounds.RATE_HZ)
+        on.lab.load_room("room", sounds.room(seed), sounds.RATE_HZ)
+
+    def speech(self, count: int) -> None:
+        """Long and short words, alternately."""
+        pairs = zip(
+            speech_plans("long", count, self._rng),
+            speech_plans("short", count, self._rng),
+            strict=True,
+        )
+        for long, short in pairs:
+            self._run(long)
+            self._run(short)
+
+    def noises(self, count: int) -> None:
+        for plan in noise_plans(count, self._rng):
+            self._run(plan)
+
+    def _run(self, plan: Plan) -> None:
+        self._room(plan.bed, plan.echo_db)
+        outcome = self._trials.run(plan, bed_db=BEDS[plan.bed])
+        if outcome.problem:
+            print(f"  (again: {outcome.problem}: {outcome.name})")
+            outcome = self._trials.run(plan, bed_db=BEDS[plan.bed])
+        self.outcomes.append(outcome)
+        print(f"  {describe(outcome)}", flush=True)
+
+    def _room(self, bed: str, echo_db: float | None) -> None:
+        if bed != self._bed:
+            self._stage.lab.bed(bed, 1.0)
+            self._bed = bed
+        gain = 0.0 if echo_db is None else 10 ** (echo_db / 20)
+        self._stage.lab.echo("room", gain)
+
+    def own_voice(self, length_s: float) -> None:
+        """Nobody speaks; the assistant hears itself."""
+        for level_db in ECHO_LEVELS_DB:
+            self._echo_at(level_db, length_s)
+
+    def _echo_at(self, level_db: float, length_s: float) -> None:
+        heard_s, pauses, stops, lost_ms = 0.0, 0, 0, []
+        while heard_s < length_s:
+            self._room("quiet", None)
+            if not self._trials.make_it_speak():
+                print("  the assistant does not speak")
+                break
+            self._room("quiet", level_db)
+            tape, sent, lost = self._trials.watch(min(10.0, length_s) * 1000)
+            sounding = np.abs(tape.speaker) > AUDIBLE
+            heard_s += max(0.5, float(np.count_nonzero(sounding)) / tape.rate_hz)
+            silences = measure.silences(tape.speaker, tape.rate_hz // 50)
+            inner = [s for s in silences if s.start > 0 and s.end < len(tape.speaker)]
+            pauses += len(inner)
+            lost_ms += [tape.ms(s.end - s.start) for s in inner]
+            stops += lost
+            if (lost or inner) and self._keep is not None:
+                what = "stop" if lost else "pause"
+                save_tape(self._keep / f"echo{level_db:.0f}-{what}-{int(heard_s)}.wav", tape)
+            if lost:
+                phases = [m.body for m in sent if m.body["type"].startswith("user.")]
+                print(f"  false stop at {level_db} dB: {phases}")
+        row = {"level_db": level_db, "seconds": heard_s, "false_pauses": pauses,
+               "paused_ms": sum(lost_ms), "false_stops": stops}  # fmt: skip
+        self.echo.append(row)
+        print(f"  own voice {row}", flush=True)
+
+
+def describe(outcome: Outcome) -> str:
+    """One line."""
+    if outcome.problem:
+        return f"{outcome.kind:8} no figure: {outcome.problem} ({outcome.name})"
+    verdict = "detector" if outcome.interrupted else "transcript" if outcome.second_chance else "-"
+    return (
+        f"{outcome.kind:8} stop {_ms(outcome.stop_ms)} decided {_ms(outcome.decided_ms)} by "
+        f"{verdict:10} trunc {_ms(outcome.truncation_error_ms)} hop {_ms(outcome.hop_ms)} "
+        f"pauses {outcome.pauses} lag {_ms(outcome.pause_lag_ms)} snr {outcome.snr_db:.0f} "
+        f"{outcome.bed} echo {outcome.echo_db} at {outcome.into_answer_ms:.0f} "
+        f"{outcome.name} {' '.join(outcome.phases)}"
+    )
+
+
+def _ms(value: float | None) -> str:
+    return "    -" if value is None else f"{value:5.0f}"
+
+
+def speech_row(name: str, outcomes: list[Outcome]) -> dict[str, Any]:
+    """Figures of a group of interruptions."""
+    valid = [outcome for outcome in outcomes if outcome.problem is None]
+    stops = [o.stop_ms for o in valid if o.stop_ms is not None]
+    with_output = [o.stop_ms + (o.output_latency_ms or 0.0) for o in valid if o.stop_ms is not None]
+    truncation = [abs(o.truncation_error_ms) for o in valid if o.truncation_error_ms is not None]
+    missed = [o for o in valid if not o.interrupted]
+    return {
+        "row": name,
+        "count": len(valid),
+        "no_figure": len(outcomes) - len(valid),
+        "stop_p50_ms": percentile(stops, 0.5),
+        "stop_p95_ms": percentile(stops, 0.95),
+        "stop_max_ms": max(stops, default=None),
+        "with_output_p95_ms": percentile(with_output, 0.95),
+        "missed_by_detector": len(missed),
+        "missed_for_good": sum(not o.second_chance for o in missed),
+        "stutters": sum(o.pauses > 0 for o in valid),
+        "truncation_p95_ms": percentile(truncation, 0.95),
+        "truncation_max_ms": max(truncation, default=None),
+        "truncation_count": len(truncation),
+    }
+
+
+def noise_row(kind: str, outcomes: list[Outcome]) -> dict[str, Any]:
+    """Figures of a kind of noise."""
+    valid = [outcome for outcome in outcomes if outcome.problem is None]
+    lags = [o.pause_lag_ms for o in valid if o.pause_lag_ms is not None]
+    return {
+        "row": kind,
+        "count": len(valid),
+        "no_figure": len(outcomes) - len(valid),
+        "false_stops": sum(o.interrupted or o.second_chance for o in valid),
+        "with_false_pauses": sum(o.pauses > 0 for o in valid),
+        "false_pauses": sum(o.pauses for o in valid),
+        "resume_p50_ms": percentile(lags, 0.5),
+        "resume_p95_ms": percentile(lags, 0.95),
+        "resume_max_ms": max(lags, default=None),
+    }
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """Columns as wide as they need."""
+    if not rows:
+        return ""
+    cells = [list(rows[0])] + [[_cell(value) for value in row.values()] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    lines = [
+        "  ".join(cell.rjust(w) for cell, w in zip(line, widths, strict=True)) for line in cells
+    ]
+    return "\n".join(lines)
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.1f}" if isinstance(value, float) else str(value)
+
+
+def summary(benchmark: Benchmark, state: Any) -> dict[str, Any]:
+    """All tables."""
+    spoken = [o for o in benchmark.outcomes if o.kind in ("long", "short")]
+    hops = [o.hop_ms for o in spoken if o.hop_ms is not None]
+    groups = {
+        "all": spoken,
+        "long (>= 700 ms)": [o for o in spoken if o.kind == "long"],
+        "short (300-700 ms)": [o for o in spoken if o.kind == "short"],
+        "first second": [o for o in spoken if o.first_second],
+        "later": [o for o in spoken if not o.first_second],
+        "with echo": [o for o in spoken if o.echo_db is not None],
+        **{f"bed {bed}": [o for o in spoken if o.bed == bed] for bed in BEDS},
+    }
+    kinds = dict.fromkeys(o.kind for o in benchmark.outcomes if o not in spoken)
+    hop_ms = percentile(hops, 0.5) or 0.0
+    quantum_ms = QUANTUM_SAMPLES * 1000 / state.rate
+    return {
+        "floor": {
+            "quantum_ms": quantum_ms,
+            "frame_ms": FRAME_MS,
+            "input_hop_ms": hop_ms,
+            "output_latency_ms": state.output_latency_ms,
+            "sum_ms": quantum_ms + FRAME_MS + hop_ms + state.output_latency_ms,
+        },
+        "speech": [speech_row(name, group) for name, group in groups.items() if group],
+        "noises": [
+            noise_row(kind, [o for o in benchmark.outcomes if o.kind == kind]) for kind in kinds
+        ],
+        "own_voice": benchmark.echo,
+    }
+
+
+def show(report: dict[str, Any]) -> None:
+    print("\nThe floor:", {name: round(value, 1) for name, value in report["floor"].items()})
+    for name in ("speech", "noises", "own_voice"):
+        print(f"\n{name}\n{table(report[name])}")
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("--quick", action="store_true", help="two to three minutes")
+    parser.add_argument("--interruptions", type=int, help="of each kind")
+    parser.add_argument("--noises", type=int, help="of each kind")
+    parser.add_argument("--echo-s", type=float, help="seconds of its own voice at each level")
+    parser.add_argument("--seed", type=int, default=3)
+    parser.add_argument("--keep", type=Path, help="folder for recordings of what went wrong")
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Run and tell."""
+    options = parse()
+    base = QUICK if options.quick else FULL
+    chosen = {
+        "interruptions": options.interruptions, "noises": options.noises,
+        "echo_s": options.echo_s,
+    }  # fmt: skip
+    size = dataclasses.replace(base, **{k: v for k, v in chosen.items() if v is not None})
+    RESULTS.mkdir(exist_ok=True)
+    if options.keep:
+        options.keep.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder, stage(Path(folder)) as on:
+        benchmark = Benchmark(on, options.seed, options.keep)
+        benchmark.speech(size.interruptions)
+        benchmark.noises(size.noises)
+        benchmark.own_voice(size.echo_s)
+        report = summary(benchmark, on.lab.state())
+        console = on.console
+    show(report)
+    if console:
+        print("\nconsole:", console[:10])
+    path = RESULTS / f"barge_in-{time.strftime('%Y%m%d-%H%M%S')}.json"
+    full = {**report, "size": dataclasses.asdict(size), "seed": options.seed,
+            "trials": [dataclasses.asdict(o) for o in benchmark.outcomes]}  # fmt: skip
+    path.write_text(json.dumps(full, indent=1), encoding="utf-8")
+    print(f"\n{path}")
+
+
+if __name__ == "__main__":
+    main()

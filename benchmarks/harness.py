@@ -1,0 +1,173 @@
+"""The stage of a benchmark: the served app, an assistant that talks and talks, a browser.
+
+The assistant is the project's own local Realtime server in this process, with the real voice,
+detector and recogniser, behind the OpenAI adapter. Its answers are long, and never silent while
+they last: a noise of two quantisation steps lies under the voice, so that silence at the speaker
+can only be a stop.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import threading
+from collections.abc import AsyncGenerator, Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import anyio.from_thread
+import numpy as np
+from playwright.sync_api import Page, WebSocket, sync_playwright
+
+from benchmarks.lab import Lab, Samples
+from tests.browser.served_app import serve as serve_app
+from tests.browser_support import launch_chromium
+from voice_loop.audio.pcm import from_float, to_float
+from voice_loop.errors import WireError
+from voice_loop.local.brain.base import Context, Say, Step
+from voice_loop.local.engines import Engines, real_engines
+from voice_loop.local.options import LocalOptions
+from voice_loop.local.server import serve as serve_assistant
+from voice_loop.local.voice import Speech, Voice
+from voice_loop.protocol import codec
+from voice_loop.protocol.events import AudioChunk
+
+KEY = "bench"
+DITHER = 2 / 32768
+LONG_ANSWER = (
+    "Let me tell you about the river that runs through the old part of the town.",
+    "Long ago the people built their houses on its northern bank, where the ground was dry.",
+    "Every morning the fishermen went out before the sun came up over the hills.",
+    "They carried lanterns, and from the bridge it looked as if the stars were swimming.",
+    "In the market the women sold apples, warm bread, and flowers from the meadows.",
+    "Children ran between the stalls and nobody minded, as long as nothing was broken.",
+    "When the great storm came, the water rose higher than anyone could remember.",
+    "For three days and three nights the whole town worked together to save the mill.",
+    "Afterwards they planted willows along the shore, and some of them still stand today.",
+    "If you walk there in the evening you can hear the wheel turning behind the leaves.",
+    "The miller's daughter became the first teacher of the school beside the church.",
+    "She taught the children to read, to count, and to look after the river.",
+)
+
+
+class LongAnswers:
+    """Whatever is said: a minute of story."""
+
+    async def respond(self, context: Context) -> AsyncGenerator[Step, None]:
+        for sentence in LONG_ANSWER:
+            yield Say(f"{sentence} ")
+
+
+class NeverSilent:
+    """A voice with a noise floor; each sentence is spoken once and remembered."""
+
+    def __init__(self, voice: Voice) -> None:
+        self._voice = voice
+        self._speak = functools.cache(self._fresh)
+        self._lock = threading.Lock()
+
+    def speak(self, sentence: str, speed: float = 1.0) -> Speech:
+        with self._lock:
+            return self._speak(sentence, speed)
+
+    def _fresh(self, sentence: str, speed: float) -> Speech:
+        speech = self._voice.speak(sentence, speed)
+        samples = to_float(speech.pcm)
+        rng = np.random.default_rng(len(samples))
+        noise = np.where(rng.random(len(samples)) < 0.5, -DITHER, DITHER)
+        return Speech(from_float(samples + noise), speech.words)
+
+
+def talking_engines() -> Engines:
+    """The real ones, with a long-winded brain."""
+    real = real_engines(LongAnswers())
+    return Engines(real.detector, NeverSilent(real.voice), real.recogniser, real.responder)
+
+
+@contextlib.contextmanager
+def assistant(
+    engines: Callable[[], Engines] = talking_engines, options: LocalOptions | None = None
+) -> Iterator[str]:
+    """The base URL of a Realtime server in this process, until the block ends."""
+    options = options or LocalOptions(api_keys=frozenset({KEY}))
+    with (
+        anyio.from_thread.start_blocking_portal() as portal,
+        portal.wrap_async_context_manager(serve_assistant(options, engines)) as server,
+    ):
+        portal.call(server.load)
+        yield f"http://127.0.0.1:{server.port}/v1"
+
+
+@dataclass
+class Wire:
+    """What came down the voice socket: audio by (turn, item), and the other events."""
+
+    events: list[object] = field(default_factory=list)
+    audio: dict[tuple[int, int], bytearray] = field(default_factory=dict)
+
+    def watch(self, page: Page) -> None:
+        page.on("websocket", self._follow)
+
+    def _follow(self, socket: WebSocket) -> None:
+        if "/voice" in socket.url:
+            socket.on("framereceived", self._note)
+
+    def _note(self, frame: bytes | str) -> None:
+        try:
+            event = codec.decode_server(frame)
+        except WireError:
+            return
+        if isinstance(event, AudioChunk):
+            for key in [key for key in self.audio if key[0] < event.turn - 1]:
+                del self.audio[key]
+            self.audio.setdefault((event.turn, event.item), bytearray()).extend(event.pcm)
+        else:
+            self.events.append(event)
+
+    def answer(self, turn: int, item: int) -> Samples:
+        """What came of an item so far, 24 kHz."""
+        return to_float(bytes(self.audio.get((turn, item), b"")))
+
+
+@dataclass
+class Stage:
+    """Everything is up and the page listens."""
+
+    page: Page
+    lab: Lab
+    wire: Wire
+    console: list[str]
+
+
+@contextlib.contextmanager
+def stage(folder: Path, settings: dict[str, str] | None = None) -> Iterator[Stage]:
+    """Assistant, app in production mode, browser, and a click on Talk. `folder` gets the log."""
+    with assistant() as base_url:
+        environment = {
+            "VOICE_PROVIDER": "openai",
+            "OPENAI_API_KEY": KEY,
+            "OPENAI_BASE_URL": base_url,
+            **(settings or {}),
+        }
+        with serve_app(folder / "app.log", environment) as app, sync_playwright() as playwright:
+            browser = launch_chromium(playwright)
+            try:
+                yield _enter(browser.new_context(), app.url)
+            finally:
+                browser.close()
+
+
+def _enter(context: Any, url: str) -> Stage:
+    Lab.install(context)
+    page: Page = context.new_page()
+    wire = Wire()
+    wire.watch(page)
+    console: list[str] = []
+    page.on("console", lambda message: console.append(f"{message.type}: {message.text}"))
+    page.on("pageerror", lambda error: console.append(f"pageerror: {error}"))
+    page.goto(url)
+    page.locator("[data-voice-status=idle]").first.wait_for(state="attached", timeout=60_000)
+    page.locator("[data-voice=talk]").click()
+    page.locator("[data-voice-status=listening]").first.wait_for(state="attached", timeout=30_000)
+    return Stage(page, Lab(page), wire, console)

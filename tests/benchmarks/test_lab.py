@@ -1,0 +1,105 @@
+"""The benchmark's own instruments: a sound is where it was put, and a stop is where it happened."""
+
+from __future__ import annotations
+
+import http.server
+import threading
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from playwright.sync_api import sync_playwright
+
+from benchmarks.lab import Lab
+from benchmarks.measure import silences
+from tests.browser_support import launch_chromium
+from tests.listening import find
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
+
+PAGE = b"<!doctype html><title>lab</title><button>go</button>"
+SPEAK = """async () => {
+  const context = new AudioContext();
+  await context.resume();
+  const stream = await navigator.mediaDevices.getUserMedia({ audio: true });
+  window.source = context.createMediaStreamSource(stream);
+  const sink = new GainNode(context, { gain: 0 });
+  window.source.connect(sink);
+  sink.connect(context.destination);
+  window.tone = new OscillatorNode(context, { frequency: 300 });
+  window.level = new GainNode(context, { gain: 0.2 });
+  window.tone.connect(window.level).connect(context.destination);
+  window.tone.start();
+}"""
+
+
+class _Page(http.server.BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html")
+        self.end_headers()
+        self.wfile.write(PAGE)
+
+    def log_message(self, format: str, *arguments: object) -> None:
+        pass
+
+
+@pytest.fixture
+def lab() -> Iterator[Lab]:
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Page)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        with sync_playwright() as playwright:
+            browser = launch_chromium(playwright)
+            context = browser.new_context()
+            Lab.install(context)
+            page = context.new_page()
+            page.goto(f"http://localhost:{server.server_port}/")
+            page.get_by_role("button").click()
+            page.evaluate(SPEAK)
+            yield Lab(page)
+            browser.close()
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def test_a_sound_is_recorded_where_it_was_put_and_reaches_the_page_a_little_later(lab: Lab) -> None:
+    word = np.random.default_rng(1).normal(0, 0.2, 9_600).astype(np.float32)
+    rate = lab.state().rate
+    lab.load("word", word, rate)
+    start = lab.play("word", 0.5, lab.state().frame + rate // 2)
+    tape = lab.take(start - rate // 4, start + rate)
+    assert tape.missing == 0
+    assert find(word, tape.source).lag == start - tape.first
+    arrived = find(word, tape.microphone)
+    assert arrived.correlation > 0.9
+    assert 0 <= tape.ms(arrived.lag - (start - tape.first)) < 100
+
+
+def test_the_speaker_is_heard_and_its_silence_is_found(lab: Lab) -> None:
+    start = lab.next_start(0, 5_000)
+    assert start is not None
+    state = lab.state()
+    assert state.speaking
+    stop = (state.frame + 24_000) // 128 * 128
+    lab.page.evaluate("(at) => level.gain.setValueAtTime(0, at)", stop / state.rate)
+    tape = lab.take(stop - 12_000, stop + 24_000)
+    found = silences(tape.speaker, 480)
+    assert len(found) == 1
+    assert found[0].start == pytest.approx(12_000, abs=2)
+    assert found[0].end == 36_000
+
+
+def test_an_echo_comes_back_through_the_room(lab: Lab) -> None:
+    room = np.zeros(480, np.float32)
+    room[240] = 1.0
+    lab.load_room("room", room, 48_000)
+    lab.echo("room", 0.1)
+    begin = lab.state().frame + 9_600
+    tape = lab.take(begin, begin + 24_000)
+    lab.echo(None, 0.0)
+    gain = float(np.std(tape.source) / np.std(tape.speaker))
+    assert gain == pytest.approx(0.1, rel=0.05)
