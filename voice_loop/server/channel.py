@@ -19,7 +19,7 @@ from voice_loop.protocol.codec import decode_client, encode_server
 from voice_loop.protocol.events import ClientEvent, ErrorEvent
 from voice_loop.server.rate import FrameRate
 
-CLOSE_MS: Final = 2_000
+CLOSE_MS: Final = 1_000
 
 logger = logging.getLogger(__name__)
 

@@ -15,7 +15,6 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 import anyio
-import anyio.abc
 
 SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
@@ -29,7 +28,8 @@ async def drain_on_signals(drain: Callable[[], Awaitable[None]]) -> AsyncIterato
     former = {number: _handler_of(loop, number) for number in SIGNALS}
     taken: list[signal.Signals] = []
     async with anyio.create_task_group() as group:
-        handler = _Drainer(group, drain, former)
+        handler = _Drainer(drain, former)
+        group.start_soon(handler.run)
         for number in SIGNALS:
             if former[number] is None:
                 continue
@@ -53,28 +53,30 @@ class _Drainer:
 
     def __init__(
         self,
-        group: anyio.abc.TaskGroup,
         drain: Callable[[], Awaitable[None]],
         former: dict[signal.Signals, Callable[[], None] | None],
     ) -> None:
-        self._group = group
         self._drain = drain
         self._former = former
-        self._draining = False
+        self._first: signal.Signals | None = None
+        # A task waits from the start: a signal handler runs in no task and could begin none.
+        self._signalled = anyio.Event()
 
     def signalled(self, number: signal.Signals) -> None:
-        if self._draining:
+        if self._first is not None:
             self._pass_on(number)
             return
-        self._draining = True
+        self._first = number
         logger.info("%s: ending the sessions", number.name)
-        self._group.start_soon(self._run, number)
+        self._signalled.set()
 
-    async def _run(self, number: signal.Signals) -> None:
+    async def run(self) -> None:
+        await self._signalled.wait()
         try:
             await self._drain()
         finally:
-            self._pass_on(number)
+            if self._first is not None:
+                self._pass_on(self._first)
 
     def _pass_on(self, number: signal.Signals) -> None:
         call = self._former[number]

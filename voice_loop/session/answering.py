@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from voice_loop.audio.leading_silence import LeadingSilence
 from voice_loop.audio.pcm import ms_to_samples
 from voice_loop.config import Limits
 from voice_loop.errors import ERRORS
@@ -24,7 +25,7 @@ from voice_loop.protocol.events import (
 from voice_loop.providers import base
 from voice_loop.session import barge_in, effects
 from voice_loop.session.captions import Captions
-from voice_loop.session.facts import Mark, MarkName, Usage
+from voice_loop.session.facts import AudibleFrom, Mark, MarkName, Usage
 from voice_loop.session.pacing import Pacer
 from voice_loop.session.playback import ItemAudio, PlaybackLedger
 from voice_loop.session.turn import TurnMachine
@@ -50,6 +51,7 @@ class Answering:
         """call id → response id, turn, tool name: not yet answered."""
         self._stopped_turn = 0
         self._first_delta_turn = 0
+        self._leading_silence = LeadingSilence()
         self._silent_deadline: float | None = None
 
     # What the others ask.
@@ -104,7 +106,11 @@ class Answering:
         self._machine.output_came()
         if self._first_delta_turn != entry.turn:
             self._first_delta_turn = entry.turn
+            self._leading_silence = LeadingSilence()
             self._mark("first_delta", now_ms, entry.turn)
+        if self._leading_silence.feed(event.pcm):
+            silence_ms = self._leading_silence.duration_ms or 0.0
+            self._out.facts.append(AudibleFrom(entry.turn, silence_ms))
         samples = self._pacer.hold(entry.turn, entry.item, event.pcm)
         if samples is None:
             self._too_long(entry, now_ms)

@@ -83,6 +83,16 @@ class RelayDelays:
 
     direction: Literal["up", "down"]
     delays_ms: tuple[float, ...]
+    audio_bytes: int = 0
+    """PCM handed on since the last of these, paced audio included."""
+
+
+@dataclass(frozen=True, slots=True)
+class AudibleFrom:
+    """The answer's audio begins with `silence_ms` of silence."""
+
+    turn: int
+    silence_ms: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +129,7 @@ Fact = (
     Mark
     | ClockSample
     | RelayDelays
+    | AudibleFrom
     | Usage
     | SessionStarted
     | SessionEnded

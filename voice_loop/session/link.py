@@ -61,8 +61,8 @@ class LinkOwner(Protocol):
         """The audio is about to be handed to the provider."""
         ...
 
-    def relayed_up(self, delay_ms: float) -> None:
-        """It was handed over, so long after it came."""
+    def relayed_up(self, delay_ms: float | None, audio_bytes: int) -> None:
+        """It was handed over, so long after it came; None when it waited for the connection."""
         ...
 
 
@@ -206,8 +206,10 @@ class ProviderLink:
                 logger.warning("provider command failed: %s", error.code)
                 self.replace(error.code)
                 return
-            if isinstance(command, effects.AppendAudio) and command.received_ms >= up_since_ms:
-                self._owner.relayed_up(self._clock.now_ms() - command.received_ms)
+            if isinstance(command, effects.AppendAudio):
+                came_ms = command.received_ms
+                delay_ms = self._clock.now_ms() - came_ms if came_ms >= up_since_ms else None
+                self._owner.relayed_up(delay_ms, len(command.pcm))
 
 
 async def perform(provider: Provider, command: effects.Command) -> None:

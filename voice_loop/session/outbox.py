@@ -93,6 +93,8 @@ class Outbox:
         # A frame that waits may have reached the page by the socket that broke.
         while self._waiting and self._waiting[0].seq <= received_seq:
             self._bytes -= len(self._waiting.popleft().data)
+        # It waited for a socket: that is no delay of the relay's.
+        self._waiting = deque(dataclasses.replace(f, received_ms=None) for f in self._waiting)
         return True
 
     def drop_audio(self, turn: int) -> int:

@@ -1,6 +1,7 @@
-"""How long the relay itself takes: message received → handed on, told in batches.
+"""What the relay does: message received → handed on, and how much audio, told in batches.
 
-Fifty chunks a second would flood the bus one by one. Audio that pacing holds back does not count.
+Fifty chunks a second would flood the bus one by one. Audio that pacing holds back has no delay of
+the relay's; its bytes count.
 """
 
 from __future__ import annotations
@@ -16,15 +17,21 @@ Direction = Literal["up", "down"]
 
 
 class RelayMeter:
-    """Collects delays and publishes them, `BATCH` at a time."""
+    """Collects delays and bytes and publishes them, `BATCH` messages at a time."""
 
     def __init__(self, bus: EventBus[Fact]) -> None:
         self._bus = bus
         self._delays: dict[Direction, list[float]] = {"up": [], "down": []}
+        self._messages: dict[Direction, int] = {"up": 0, "down": 0}
+        self._audio_bytes: dict[Direction, int] = {"up": 0, "down": 0}
 
-    def add(self, direction: Direction, delay_ms: float) -> None:
-        self._delays[direction].append(delay_ms)
-        if len(self._delays[direction]) >= BATCH:
+    def add(self, direction: Direction, delay_ms: float | None, audio_bytes: int = 0) -> None:
+        """One message handed on; without a delay when it was held back on purpose."""
+        if delay_ms is not None:
+            self._delays[direction].append(delay_ms)
+        self._audio_bytes[direction] += audio_bytes
+        self._messages[direction] += 1
+        if self._messages[direction] >= BATCH:
             self._publish(direction)
 
     def flush(self) -> None:
@@ -33,7 +40,9 @@ class RelayMeter:
             self._publish(direction)
 
     def _publish(self, direction: Direction) -> None:
-        delays = tuple(self._delays[direction])
+        if not self._messages[direction]:
+            return
+        delays, audio_bytes = tuple(self._delays[direction]), self._audio_bytes[direction]
         self._delays[direction].clear()
-        if delays:
-            self._bus.publish(RelayDelays(direction, delays))
+        self._messages[direction] = self._audio_bytes[direction] = 0
+        self._bus.publish(RelayDelays(direction, delays, audio_bytes))

@@ -343,8 +343,8 @@ class Session:
             command.position_samples, len(command.pcm) // 2
         )
 
-    def relayed_up(self, delay_ms: float) -> None:
-        self._relays.add("up", delay_ms)
+    def relayed_up(self, delay_ms: float | None, audio_bytes: int) -> None:
+        self._relays.add("up", delay_ms, audio_bytes)
 
     # Carrying out.
 
@@ -382,10 +382,11 @@ class Session:
         self._apply()
 
     def _frame_sent(self, frame: Outgoing) -> None:
-        now_ms = self._clock.now_ms()
-        if frame.received_ms is not None:
-            self._relays.add("down", now_ms - frame.received_ms)
+        if not frame.is_chunk:
+            return
+        now_ms, came_ms = self._clock.now_ms(), frame.received_ms
+        self._relays.add("down", None if came_ms is None else now_ms - came_ms, len(frame.data))
         turn = frame.audio_turn
-        if frame.is_chunk and turn is not None and turn > self._first_sent_turn:
+        if turn is not None and turn > self._first_sent_turn:
             self._first_sent_turn = turn
             self.bus.publish(Mark("first_chunk_sent", now_ms, "server", turn))
