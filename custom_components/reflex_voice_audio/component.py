@@ -13,7 +13,9 @@ from typing import Any, Literal
 import reflex as rx
 from reflex.config import get_config
 from reflex.event import passthrough_event_spec
-from reflex_components_core.core.banner import WebsocketTargetURL
+from reflex_components_core.core.banner import (  # type: ignore[import-untyped]
+    WebsocketTargetURL,
+)
 
 from reflex_voice_audio import events
 from reflex_voice_audio._generated import CAPTURE_WORKLET, COMPONENT, PLAYBACK_WORKLET

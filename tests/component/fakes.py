@@ -1,8 +1,7 @@
 """A browser page for the controllers: clock, timers, DOM, devices, sockets, audio graph.
 
 Driven by the test: time moves only in `Page.advance`, a promise settles only when told to. Frames
-are judged by the server's own codec, and the worklets' ports can be answered by the test or by the
-real worklet code (`Page.real_worklets`). Missing attributes are None, as undefined is to the dialect.
+are judged by the server's own codec. Missing attributes are None, as undefined is to the dialect.
 """
 
 from __future__ import annotations
@@ -19,6 +18,7 @@ from urllib.parse import quote, urlsplit
 
 from reflex_voice_audio.browser import jsapi, react_api
 from reflex_voice_audio.browser.jsapi import ArrayBuffer
+
 from voice_loop.protocol import codec
 from voice_loop.protocol.events import ClientEvent, ServerEvent, SessionReady, StartOptions
 

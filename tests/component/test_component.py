@@ -1,0 +1,193 @@
+"""The Reflex side: props, triggers, orders, and the facts about Reflex they rest on."""
+
+from __future__ import annotations
+
+import inspect
+import typing
+from pathlib import Path
+from typing import Any
+
+import pytest
+import reflex as rx
+import reflex_base
+import reflex_voice_audio
+from reflex_voice_audio import api, events
+from reflex_voice_audio.browser.failures import FAILURES, failure
+from reflex_voice_audio.component import VoiceAudio
+
+from voice_loop.errors import ERRORS
+
+
+class Host(rx.State):
+    """An app's state."""
+
+    @rx.event
+    def ticket(self, data: events.TicketRequest) -> None:
+        """Takes what `on_ticket` gives."""
+
+    @rx.event
+    def anything(self, data: dict[str, Any]) -> None:
+        """Takes any payload."""
+
+    @rx.event
+    def two(self, first: int, second: int) -> None:
+        """Takes more than any trigger gives."""
+
+
+def rendered(component: rx.Component) -> dict[str, str]:
+    """Prop name → its JavaScript, as the page gets it."""
+    pairs: list[list[str]] = [prop.split(":", 1) for prop in component.render()["props"]]
+    return dict(pairs)
+
+
+def test_it_carries_everything_the_browser_needs() -> None:
+    props = rendered(reflex_voice_audio.voice_audio(id="voice"))
+    assert (props["capture"], props["playback"], props["connect"]) == ("true", "true", "true")
+    assert props["path"] == '"/voice"'
+    assert props["ref"] == "ref_voice"
+    assert (
+        props["captureUrl"].startswith('"/external/')
+        and "capture-worklet.js" in (props["captureUrl"])
+    )
+    assert "playback-worklet.js" in props["playbackUrl"]
+
+
+def test_the_socket_goes_where_reflexs_own_goes() -> None:
+    component = reflex_voice_audio.voice_audio(id="voice")
+    assert rendered(component)["serverUrl"] == "getBackendURL(env.EVENT).href"
+    imports = component._get_all_imports()
+    assert any(item.tag == "getBackendURL" for item in imports["$/utils/state"])
+    assert any(item.tag == "env" and item.is_default for item in imports["$/env.json"])
+
+
+def test_microphone_and_speaker_are_its_halves() -> None:
+    assert rendered(reflex_voice_audio.microphone(id="m"))["playback"] == "false"
+    assert rendered(reflex_voice_audio.speaker(id="s"))["capture"] == "false"
+
+
+def test_props_are_handed_to_the_browser_by_its_names() -> None:
+    props = rendered(
+        reflex_voice_audio.voice_audio(
+            id="voice",
+            turn_detection="push_to_talk",
+            barge_in=False,
+            echo_cancellation=False,
+            ws_url="wss://x.test/v",
+            path="/_event/voice",
+            detector={"confirm_sound_ms": 900},
+        )
+    )
+    assert props["turnDetection"] == '"push_to_talk"'
+    assert props["bargeIn"] == "false"
+    assert props["echoCancellation"] == "false"
+    assert props["wsUrl"] == '"wss://x.test/v"'
+    assert props["path"] == '"/_event/voice"'
+    assert "confirm_sound_ms" in props["detector"]
+
+
+@pytest.mark.parametrize("name", [None, "", 'a"b', "a\\b"])
+def test_it_needs_an_id_that_can_be_found(name: str | None) -> None:
+    with pytest.raises(ValueError, match="needs an id"):
+        reflex_voice_audio.voice_audio(id=name)
+
+
+def test_it_takes_no_children() -> None:
+    with pytest.raises(ValueError, match="no children"):
+        VoiceAudio.create(rx.text("x"), id="voice")
+
+
+def test_a_misspelt_prop_or_trigger_is_refused() -> None:
+    with pytest.raises(ValueError, match="on_tickets"):
+        reflex_voice_audio.voice_audio(id="voice", on_tickets=Host.ticket)
+    with pytest.raises(TypeError):
+        reflex_voice_audio.voice_audio(id="voice", barge_in="maybe")
+
+
+def test_a_handler_that_does_not_fit_is_refused() -> None:
+    with pytest.raises(TypeError):
+        reflex_voice_audio.voice_audio(id="voice", on_ticket=Host.two)
+
+
+def test_every_trigger_hands_its_payload_to_the_handler() -> None:
+    for trigger in set(VoiceAudio.get_event_triggers()) - set(rx.Component.get_event_triggers()):
+        component = reflex_voice_audio.voice_audio(id="voice", **{trigger: Host.anything})
+        name = trigger.split("_")[0] + trigger.split("_")[1].capitalize()
+        assert '["data"] : _ev_0' in rendered(component)[name]
+
+
+ORDERS: list[tuple[Any, dict[str, Any]]] = [
+    (
+        api.deliver_ticket("voice", "r1", "t1"),
+        {"op": "ticket", "request": "r1", "ticket": "t1"},
+    ),
+    (
+        api.refuse("voice", "r1", "at_capacity", "Full.", retry_after_ms=500),
+        {
+            "op": "refuse",
+            "request": "r1",
+            "error": {
+                "code": "at_capacity",
+                "message": "Full.",
+                "recoverable": True,
+                "retry_after_ms": 500,
+            },
+        },
+    ),
+    (api.send_command("voice", "signed"), {"op": "command", "command": "signed"}),
+    (api.send_text("voice", 'Say "hi"'), {"op": "text", "text": 'Say "hi"'}),
+    (api.end("voice"), {"op": "end"}),
+    (api.interrupt("voice"), {"op": "stop"}),
+    (api.set_muted("voice", True), {"op": "mute", "muted": True}),
+    (api.set_volume("voice", 0.5), {"op": "volume", "volume": 0.5}),
+    (
+        api.set_devices("voice", input_id="m"),
+        {"op": "devices", "input_id": "m", "output_id": None},
+    ),
+    (
+        api.set_options("voice", barge_in=False),
+        {
+            "op": "options",
+            "options": {
+                "barge_in": False,
+                "turn_detection": None,
+                "voice": None,
+                "detector": None,
+            },
+        },
+    ),
+]
+
+
+@pytest.mark.parametrize(("spec", "order"), ORDERS, ids=[order["op"] for _, order in ORDERS])
+def test_an_order_is_one_event_to_the_components_handle(spec: Any, order: dict[str, Any]) -> None:
+    assert spec.handler.fn.__qualname__ == "_set_value"
+    arguments = {name._js_expr: value._var_value for name, value in spec.args}
+    assert arguments == {"ref": "ref_voice", "value": order}
+
+
+def test_every_order_is_understood_in_the_browser() -> None:
+    source = inspect.getsource(
+        __import__("reflex_voice_audio.browser.voice", fromlist=["Voice"]).Voice.command
+    )
+    for _, order in ORDERS:
+        assert f'op == "{order["op"]}"' in source
+
+
+def test_reflex_still_sets_values_on_the_handle_by_assignment() -> None:
+    template = Path(reflex_base.__file__).parent / ".templates/web/utils/state.js"
+    source = template.read_text(encoding="utf-8")
+    assert "ref.current.value = event.payload.value;" in source
+    assert "export const getBackendURL" in source
+
+
+def test_every_browser_failure_is_a_sentence_and_a_code_of_its_own() -> None:
+    for code in FAILURES:
+        error = failure(code)
+        assert set(error) == set(typing.get_type_hints(events.VoiceError))
+        assert error["message"][-1] == "." and error["message"][0].isupper()
+        assert code not in ERRORS
+
+
+def test_the_public_names_are_there() -> None:
+    for name in reflex_voice_audio.__all__:
+        assert getattr(reflex_voice_audio, name) is not None

@@ -1,0 +1,209 @@
+"""Devices: chosen, remembered, unplugged, silent, blocked; the conversation survives them."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.component.fakes import Component, Obj, Page, Stream, Track
+from voice_loop.protocol.events import AudioChunk
+
+
+def plugged(*devices: tuple[str, str]) -> list[Obj]:
+    return [Obj(deviceId=name, label=name.title(), kind=kind) for kind, name in devices]
+
+
+def test_an_unplugged_microphone_is_replaced_without_losing_the_session(
+    page: Page, component: Component
+) -> None:
+    component.talk()
+    first = component.allow()
+    component.load()
+    component.ticket()
+    page.socket.ready()
+    relearned = len(component.capture.of("relearn"))
+    assert first.onended is not None
+    first.onended(None)
+    assert component.of("onDevice")[-1]["microphone"] is False
+    assert len(page.devices.requests) == 2
+    component.allow(Track("headset"))
+    device = component.of("onDevice")[-1]
+    assert (device["microphone"], device["input"], device["input_id"]) == (
+        True,
+        "headset",
+        "headset",
+    )
+    assert len(component.capture.of("relearn")) == relearned + 1
+    component.hear(0)
+    assert page.socket.of(AudioChunk)
+    assert component.errors == []
+    assert len(page.sockets) == 1
+
+
+def test_with_no_microphone_left_the_conversation_waits_for_the_next(
+    page: Page, component: Component
+) -> None:
+    component.talk()
+    track = component.allow()
+    component.load()
+    component.ticket()
+    page.socket.ready()
+    assert track.onended is not None
+    track.onended(None)
+    page.devices.requests[-1][1].reject("NotFoundError")
+    assert component.errors == ["microphone_lost"]
+    assert component.statuses[-1] == "listening"
+    page.devices.fire("devicechange")
+    component.allow(Track("new"))
+    assert component.of("onDevice")[-1]["microphone"] is True
+
+
+def test_a_permission_that_is_taken_back_is_said_and_the_session_stays(
+    page: Page, component: Component
+) -> None:
+    component.talk()
+    track = component.allow()
+    assert track.onended is not None
+    track.onended(None)
+    page.devices.requests[-1][1].reject("NotAllowedError", "Permission denied")
+    assert component.errors == ["microphone_denied"]
+    assert component.statuses[-1] == "connecting"
+
+
+def test_the_old_device_is_given_back_when_another_is_chosen(
+    page: Page, component: Component
+) -> None:
+    component.talk()
+    first = component.allow()
+    component.load()
+    component.order("devices", input_id="headset", output_id=None)
+    assert page.devices.requests[-1][0].audio.deviceId.ideal == "headset"
+    component.order("devices", input_id="other", output_id=None)
+    assert len(page.devices.requests) == 2
+    component.allow(Track("headset"))
+    assert first.stopped
+    assert first.onended is None
+    assert len([node for node in page.context.nodes if node.name == "voice-capture"]) == 1
+
+
+def test_choices_are_remembered(page: Page, component: Component) -> None:
+    component.order("devices", input_id="headset", output_id="speakers")
+    component.order("volume", volume=0.25)
+    again = Component(page)
+    again.talk()
+    assert page.devices.requests[-1][0].audio.deviceId.ideal == "headset"
+    assert page.context.sinks == ["speakers"]
+    assert page.context.last("gain").gain.value == 0.25
+
+
+def test_a_browser_that_refuses_storage_only_forgets(page: Page) -> None:
+    page.storage = None
+    component = Component(page)
+    component.order("devices", input_id="headset", output_id="speakers")
+    component.order("volume", volume=0.5)
+    component.begin()
+    assert page.context.last("gain").gain.value == 0.5
+    assert component.errors == []
+
+
+def test_the_systems_loudspeaker_is_never_set(page: Page, component: Component) -> None:
+    component.begin()
+    assert page.context.sinks == []
+
+
+def test_a_loudspeaker_is_changed_while_it_plays(page: Page, component: Component) -> None:
+    component.begin()
+    component.order("devices", input_id=None, output_id="headset")
+    assert page.context.sinks == ["headset"]
+    assert component.of("onDevice")[-1]["output_id"] == "headset"
+    page.sink_promise.reject("NotFoundError")
+    assert component.errors == ["output_unavailable"]
+    assert component.statuses[-1] == "listening"
+
+
+def test_a_browser_without_a_choice_of_loudspeakers_plays_on(
+    page: Page, component: Component
+) -> None:
+    component.begin()
+    page.context.setSinkId = None
+    component.order("devices", output_id="headset")
+    assert component.errors == []
+
+
+def test_the_devices_are_listed_by_kind_once_they_may_be_named(
+    page: Page, component: Component
+) -> None:
+    page.devices.devices = plugged(("audioinput", ""), ("videoinput", "cam"))
+    page.devices.fire("devicechange")
+    assert component.of("onDevice")[-1]["inputs"] == []
+    page.devices.devices = plugged(("audioinput", "mic"), ("audiooutput", "ear"))
+    component.begin()
+    device = component.of("onDevice")[-1]
+    assert device["inputs"] == [{"id": "mic", "label": "Mic"}]
+    assert device["outputs"] == [{"id": "ear", "label": "Ear"}]
+
+
+def test_another_device_means_another_echo(page: Page, component: Component) -> None:
+    component.begin()
+    count = len(component.capture.of("relearn"))
+    page.devices.fire("devicechange")
+    assert len(component.capture.of("relearn")) == count + 1
+    assert len(page.devices.requests) == 1
+
+
+def test_seconds_of_nothing_but_zeros_are_noticed_and_so_is_their_end(
+    page: Page, component: Component
+) -> None:
+    component.begin()
+    for index in range(151):
+        component.hear(480 * index, value=0)
+    assert component.of("onDevice")[-1]["silent"] is True
+    told = len(component.of("onDevice"))
+    component.hear(480 * 151, value=0)
+    assert len(component.of("onDevice")) == told
+    component.hear(480 * 152, value=1)
+    assert component.of("onDevice")[-1]["silent"] is False
+
+
+def test_a_quiet_room_is_not_a_dead_microphone(page: Page, component: Component) -> None:
+    component.begin()
+    for index in range(400):
+        component.hear(480 * index, value=1)
+    assert not any(device.get("silent") for device in component.of("onDevice"))
+
+
+def test_a_microphone_that_the_system_mutes_is_told(page: Page, component: Component) -> None:
+    component.talk()
+    track = component.allow()
+    track.muted = True
+    assert track.onmute is not None
+    track.onmute(None)
+    assert component.of("onDevice")[-1]["blocked"] is True
+    track.muted = False
+    assert track.onunmute is not None
+    track.onunmute(None)
+    assert component.of("onDevice")[-1]["blocked"] is False
+
+
+def test_the_inputs_latency_is_handed_on_where_it_is_known(
+    page: Page, component: Component
+) -> None:
+    component.begin()
+    assert component.capture.of("latency")[-1].seconds == 0.01
+    track = Track()
+    track.settings.latency = None
+    component.order("devices", input_id="x")
+    count = len(component.capture.of("latency"))
+    component.allow(track)
+    assert len(component.capture.of("latency")) == count
+
+
+@pytest.mark.parametrize("muted", [True, False])
+def test_mute_holds_for_the_next_device(page: Page, component: Component, muted: bool) -> None:
+    component.talk()
+    component.allow()
+    component.load()
+    component.order("mute", muted=muted)
+    component.order("devices", input_id="headset")
+    track = Track("headset")
+    page.devices.requests[-1][1].resolve(Stream(track))
+    assert track.enabled is not muted
