@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks import measure, sounds
-from benchmarks.harness import Stage, stage
+from benchmarks.harness import Stage, serve_with_assistant, visit
 from benchmarks.lab import AUDIBLE
 from benchmarks.measure import percentile
 from benchmarks.trials import Outcome, Plan, Trials, save_tape
@@ -232,6 +232,11 @@ def table(rows: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
+def show_table(title: str, rows: list[dict[str, Any]]) -> str:
+    """A table under its title."""
+    return f"\n{title}\n{table(rows)}"
+
+
 def _cell(value: object) -> str:
     if value is None:
         return "-"
@@ -273,7 +278,7 @@ def summary(benchmark: Benchmark, state: Any) -> dict[str, Any]:
 def show(report: dict[str, Any]) -> None:
     print("\nThe floor:", {name: round(value, 1) for name, value in report["floor"].items()})
     for name in ("speech", "noises", "own_voice"):
-        print(f"\n{name}\n{table(report[name])}")
+        print(show_table(name, report[name]))
 
 
 def parse() -> argparse.Namespace:
@@ -299,7 +304,11 @@ def main() -> None:
     RESULTS.mkdir(exist_ok=True)
     if options.keep:
         options.keep.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as folder, stage(Path(folder)) as on:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        serve_with_assistant(Path(folder)) as url,
+        visit(url) as on,
+    ):
         benchmark = Benchmark(on, options.seed, options.keep)
         benchmark.speech(size.interruptions)
         benchmark.noises(size.noises)

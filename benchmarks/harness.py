@@ -11,14 +11,13 @@ from __future__ import annotations
 import contextlib
 import functools
 import threading
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import anyio.from_thread
 import numpy as np
-from playwright.sync_api import Page, WebSocket, sync_playwright
+from playwright.sync_api import BrowserContext, Page, WebSocket, sync_playwright
 
 from benchmarks.lab import Lab, Samples
 from tests.browser.served_app import serve as serve_app
@@ -51,11 +50,14 @@ LONG_ANSWER = (
 )
 
 
-class LongAnswers:
-    """Whatever is said: a minute of story."""
+class Answers:
+    """Whatever is said: the same sentences."""
+
+    def __init__(self, sentences: Sequence[str] = LONG_ANSWER) -> None:
+        self._sentences = sentences
 
     async def respond(self, context: Context) -> AsyncGenerator[Step, None]:
-        for sentence in LONG_ANSWER:
+        for sentence in self._sentences:
             yield Say(f"{sentence} ")
 
 
@@ -79,9 +81,9 @@ class NeverSilent:
         return Speech(from_float(samples + noise), speech.words)
 
 
-def talking_engines() -> Engines:
-    """The real ones, with a long-winded brain."""
-    real = real_engines(LongAnswers())
+def talking_engines(sentences: Sequence[str] = LONG_ANSWER) -> Engines:
+    """The real ones, with a brain of few ideas; what it says was spoken once before."""
+    real = real_engines(Answers(sentences))
     return Engines(real.detector, NeverSilent(real.voice), real.recogniser, real.responder)
 
 
@@ -141,24 +143,39 @@ class Stage:
 
 
 @contextlib.contextmanager
-def stage(folder: Path, settings: dict[str, str] | None = None) -> Iterator[Stage]:
-    """Assistant, app in production mode, browser, and a click on Talk. `folder` gets the log."""
-    with assistant() as base_url:
+def serve_with_assistant(
+    folder: Path,
+    *,
+    engines: Callable[[], Engines] = talking_engines,
+    options: LocalOptions | None = None,
+    settings: Mapping[str, str] | None = None,
+    page_port: int | None = None,
+) -> Iterator[str]:
+    """The app in production mode on the OpenAI adapter and our assistant; its URL. `folder` gets
+    the log."""
+    with assistant(engines, options) as base_url:
         environment = {
             "VOICE_PROVIDER": "openai",
             "OPENAI_API_KEY": KEY,
             "OPENAI_BASE_URL": base_url,
             **(settings or {}),
         }
-        with serve_app(folder / "app.log", environment) as app, sync_playwright() as playwright:
-            browser = launch_chromium(playwright)
-            try:
-                yield _enter(browser.new_context(), app.url)
-            finally:
-                browser.close()
+        with serve_app(folder / "app.log", environment, page_port=page_port) as app:
+            yield app.url
 
 
-def _enter(context: Any, url: str) -> Stage:
+@contextlib.contextmanager
+def visit(url: str) -> Iterator[Stage]:
+    """A browser of its own at `url`, after a click on Talk."""
+    with sync_playwright() as playwright:
+        browser = launch_chromium(playwright)
+        try:
+            yield _enter(browser.new_context(), url)
+        finally:
+            browser.close()
+
+
+def _enter(context: BrowserContext, url: str) -> Stage:
     Lab.install(context)
     page: Page = context.new_page()
     wire = Wire()

@@ -158,6 +158,7 @@ class Trials:
         if not state.speaking and state.started < state.stopped:
             after = state.stopped
         found = self._lab.play_after_start(plan.sound.name, plan.gain, delay, after, 12_000)
+        self._stage.wire.events.clear()
         return found
 
     def _settle(self) -> None:
