@@ -6,7 +6,11 @@ the package only in the source tree.
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import sys
+import types
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,29 +24,29 @@ class BrowserBuildHook(BuildHookInterface):  # type: ignore[type-arg]
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Translate browser Python into the package's `_generated` folder."""
-        folder = str(Path(self.root) / "custom_components")
-        sys.path.insert(0, folder)
-        try:
-            # The package's own __init__ needs Reflex, which a build environment does not have.
-            build = _load_build(Path(folder) / "reflex_voice_audio")
-            build.build()
-        finally:
-            sys.path.remove(folder)
+        with _without_its_init(Path(self.root) / "custom_components" / "reflex_voice_audio"):
+            importlib.import_module("reflex_voice_audio.build").build()
 
 
-def _load_build(package: Path) -> Any:
-    """`reflex_voice_audio.build` without running the package's `__init__`."""
-    import importlib
-    import types
+@contextlib.contextmanager
+def _without_its_init(package: Path) -> Iterator[None]:
+    """Let the package's modules be imported without its `__init__`.
 
-    shell = types.ModuleType("reflex_voice_audio")
+    That one needs Reflex, which a build environment does not have.
+    """
+    shell = types.ModuleType(package.name)
     shell.__path__ = [str(package)]
-    known = sys.modules.get("reflex_voice_audio")
-    sys.modules["reflex_voice_audio"] = shell
+    before = {name: module for name, module in sys.modules.items() if _is_of(name, package)}
+    for name in before:
+        del sys.modules[name]
+    sys.modules[package.name] = shell
     try:
-        return importlib.import_module("reflex_voice_audio.build")
+        yield
     finally:
-        if known is None:
-            del sys.modules["reflex_voice_audio"]
-        else:
-            sys.modules["reflex_voice_audio"] = known
+        for name in [name for name in sys.modules if _is_of(name, package)]:
+            del sys.modules[name]
+        sys.modules.update(before)
+
+
+def _is_of(name: str, package: Path) -> bool:
+    return name == package.name or name.startswith(f"{package.name}.")

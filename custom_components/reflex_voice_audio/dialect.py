@@ -73,6 +73,9 @@ class _Checker(ast.NodeVisitor):
         self.problems.append(Problem(self.path, line, column, message))
 
     def generic_visit(self, node: ast.AST) -> None:
+        if isinstance(node, (ast.operator, ast.cmpop, ast.unaryop)):
+            # They have no place of their own: refused with the expression around them.
+            return
         for field in (node, getattr(node, "op", None), *getattr(node, "ops", ())):
             message = REFUSED_NODES.get(type(field))
             if message is not None:

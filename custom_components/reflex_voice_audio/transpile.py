@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from .browser import jsapi
 from .dialect import DialectError, Problem, check
 from .minify import compact, shorten
 from .normalise import Normaliser
@@ -138,8 +139,6 @@ def _collect(folder: Path, entry: str) -> list[Module]:
 
 
 def _read_imports(module: Module, worklet: bool, problems: list[Problem]) -> Module:
-    from .browser import jsapi
-
     known = jsapi.WORKLET_NAMES if worklet else jsapi.PAGE_NAMES
     for node in module.tree.body:
         if not (isinstance(node, ast.ImportFrom) and node.level == 1 and node.module):

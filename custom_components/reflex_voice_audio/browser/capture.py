@@ -59,11 +59,14 @@ class Capture:
             self.listening = message.enabled is True
             self._follow_listening()
         elif kind == "config":
-            self.detector.configure(message.settings)
+            if message.settings is not None:
+                self.detector.configure(message.settings)
         elif kind == "relearn":
             self.detector.relearn()
         elif kind == "latency":
+            # The microphone's own: sound was there that much sooner, and echo is that much later.
             self.latency = message.seconds
+            self.detector.place_echo(message.seconds)
 
     def _follow_listening(self) -> None:
         if self.muted or not self.listening:
@@ -127,7 +130,7 @@ class Capture:
         )
 
     def time_of(self, position: int) -> float:
-        """The context's time at which the sample at `position` reached the microphone."""
+        """The context's time at which the sample at `position` was sound."""
         return self.start_time + position / WIRE_RATE_HZ - self.latency
 
     def _on_speech(self, phase: str, sound: int, onset: int, during_playback: bool) -> None:
@@ -136,6 +139,8 @@ class Capture:
                 self.tell_playback({"type": "pause", "sound": sound})
             elif phase == "rejected":
                 self.tell_playback({"type": "resume", "sound": sound})
+        # The sound was over when its last frame was: the silence that proved it came after.
+        at = self.detector.last_active if phase == "ended" else self.position
         self.send(
             {
                 "type": "speech",
@@ -143,8 +148,8 @@ class Capture:
                 "sound": sound,
                 "onset": onset,
                 "onset_time": self.time_of(onset),
-                "at": self.position,
-                "at_time": self.time_of(self.position),
+                "at": at,
+                "at_time": self.time_of(at),
                 "during_playback": during_playback,
             },
             None,

@@ -29,6 +29,7 @@ HIGH_BAND: int = 8
 BRIGHT_BAND: int = 6
 SAMPLES_PER_MS: int = 24
 WARY_SAMPLES: int = 48000
+STALE_ONSET_SAMPLES: int = 2400
 WARY_EVIDENCE_MS: int = 30
 
 DEFAULTS: dict[str, float] = {
@@ -84,7 +85,6 @@ class SpeechDetector:
         self.onset = 0
         self.last_active = 0
         self.during_playback: bool = False
-        self.active_frames = 0
         self.silent_frames = 0
         self.sustained = 0
         self.peak_energy = 0.0
@@ -93,6 +93,7 @@ class SpeechDetector:
         self.loudest = 0.0
         self.masked_frames = 0
         self.voiced_ago = 100
+        self.wary_until = 0
         self.score = 0.0
         self.power = 0.0
         self.floor_power = 0.0
@@ -122,6 +123,10 @@ class SpeechDetector:
         """The device changed: the floor and the echo are unknown again."""
         self.echo.relearn()
         self.noise.relearn()
+
+    def place_echo(self, seconds: float) -> None:
+        """A latency on the way: the echo comes no sooner."""
+        self.echo.place(seconds)
 
     def stop(self) -> None:
         """Hear nothing; an open sound is over."""
@@ -222,7 +227,6 @@ class SpeechDetector:
             back += 1
         self.onset = self.position - back * FRAME_SAMPLES
         self.during_playback = self.echo.is_audible(self.hold_frames)
-        self.active_frames = 0
         self.sustained = 0
         self.peak_energy = 0.0
         self.evidence_ms = 0.0
@@ -236,7 +240,6 @@ class SpeechDetector:
         """Whether the rise lasts: a click falls off at once, speech does not."""
         if energy <= 0.0:
             return
-        self.active_frames += 1
         if energy > self.peak_energy:
             self.peak_energy = energy
         if energy >= self.peak_energy * self.click_ratio:
@@ -244,6 +247,8 @@ class SpeechDetector:
         else:
             self.sustained = 0
             self.peak_energy = energy
+            if self.position - self.onset > STALE_ONSET_SAMPLES:
+                self.onset = self.position - FRAME_SAMPLES
         self._weigh()
         hiss = self.low_over < 2 or self._is_bright()
         needed = self.settings["candidate_hiss_ms"] if hiss else self.settings["candidate_ms"]

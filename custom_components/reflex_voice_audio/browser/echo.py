@@ -83,7 +83,7 @@ class EchoModel:
             self._set_gain(band)
 
     def place(self, seconds: float) -> None:
-        """Where to look for the echo: it comes no sooner than the output's latency."""
+        """Where to look for the echo: it comes no sooner than `seconds`."""
         base = max(0, min(BASE_MAX_FRAMES, math.floor(seconds * 100.0) - 2))
         if base != self.base:
             self.base = base
