@@ -1,0 +1,145 @@
+"""What went wrong and what can be done, and smaller hints.
+
+The sentence comes with the error, from the one table of codes; this module adds the button that
+fits: try again (a click that starts a conversation, so the microphone can be asked for), reload the
+page, or only put the card away. An error inside a running conversation is told and not acted on.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import reflex as rx
+
+from voice_loop.errors import ERRORS
+from voice_loop.ui.controls import one_of
+from voice_loop.ui.parts import icon
+from voice_loop.ui.state import LOOP_NAME, VoiceState
+from voice_loop.ui.theme import MONO, colour, icon_button, quiet_button, surface
+
+RELOADING: Final = (
+    *(code for code, row in ERRORS.items() if "Reload" in row.message),
+    "worklet_failed",
+)
+"""Codes that a reload of the page helps with; the last is the browser's own."""
+
+
+def _actions(state: type[VoiceState], component_id: str) -> rx.Component:
+    code: Any = state.error_code
+    status: Any = state.status
+    return rx.el.div(
+        rx.cond(
+            one_of(code, RELOADING),
+            # An empty address is this page's own: a plain link reloads it, without a script.
+            rx.el.a(
+                icon("rotate-cw"),
+                "Reload the page",
+                href="",
+                style=quiet_button(text_decoration="none", border_color=colour("ink")),
+            ),
+            rx.cond(
+                state.error_recoverable & one_of(status, ("idle", "error")),
+                rx.el.button(
+                    icon("rotate-cw"),
+                    "Try again",
+                    type="button",
+                    custom_attrs={"data-voice": "talk", "data-voice-for": component_id},
+                    style=quiet_button(border_color=colour("ink")),
+                ),
+            ),
+        ),
+        rx.cond(
+            state.retry_in_s > 0,
+            rx.el.span(
+                f"Best in {state.retry_in_s} s.",
+                style={"font_size": "0.9375rem", "color": colour("soft")},
+            ),
+        ),
+        style={
+            "display": "flex",
+            "flex_wrap": "wrap",
+            "align_items": "center",
+            "gap": "0.75rem",
+            "&:empty": {"display": "none"},
+        },
+    )
+
+
+def error_card(state: type[VoiceState], component_id: str = LOOP_NAME) -> rx.Component:
+    """The last error, until it is put away or a conversation runs again."""
+    text = rx.el.div(
+        rx.el.p(state.error_message, style={"margin": "0", "font_weight": "500"}),
+        rx.el.p(
+            state.error_code,
+            style={
+                "margin": "0.125rem 0 0",
+                "font_family": MONO,
+                "font_size": "0.8125rem",
+                "color": colour("soft"),
+            },
+        ),
+        _actions(state, component_id),
+        style={
+            "flex": "1",
+            "min_width": "0",
+            "display": "flex",
+            "flex_direction": "column",
+            "gap": "0.5rem",
+            "padding": "0.625rem 0",
+        },
+    )
+    mark = rx.el.span(
+        icon("triangle-alert", 22), style={"color": colour("alarm"), "padding": "0.625rem 0"}
+    )
+    away = rx.el.button(
+        icon("x"),
+        type="button",
+        aria_label="Put this message away",
+        on_click=state.dismiss_error,
+        style=icon_button(flex="none"),
+    )
+    return rx.cond(
+        state.error_code != "",
+        rx.el.div(
+            mark,
+            text,
+            away,
+            role="alert",
+            custom_attrs={"data-voice-error": state.error_code},
+            style=surface(
+                display="flex",
+                align_items="flex-start",
+                gap="0.875rem",
+                width="100%",
+                padding="0.375rem 0.375rem 0.375rem 1.125rem",
+                border=f"1px solid {colour('alarm')}",
+                border_radius="16px",
+                background=colour("alarm-wash"),
+            ),
+        ),
+    )
+
+
+def notice(state: type[VoiceState]) -> rx.Component:
+    """A hint that stops nothing, for example that the microphone is silent."""
+    return rx.el.div(
+        rx.cond(
+            state.notice != "",
+            rx.el.div(
+                icon("info"),
+                rx.el.span(state.notice),
+                style={
+                    "display": "flex",
+                    "align_items": "center",
+                    "gap": "0.75rem",
+                    "padding": "0.75rem 1.125rem",
+                    "border": f"1px solid {colour('edge')}",
+                    "border_radius": "16px",
+                    "background": colour("panel"),
+                    "font_size": "0.9375rem",
+                },
+            ),
+        ),
+        role="status",
+        style=surface(width="100%"),
+    )

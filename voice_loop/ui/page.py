@@ -1,0 +1,307 @@
+"""The page: a dial to talk to, the conversation beside it, and little else.
+
+Everything that is shown comes from VoiceState at run time; the page itself is the same whatever is
+installed or set, so that it can be exported.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, Protocol
+
+import reflex as rx
+
+from voice_loop.ui.badge import provider_badge
+from voice_loop.ui.controls import buttons, composer, one_of
+from voice_loop.ui.debug_overlay import debug_overlay, figures_button
+from voice_loop.ui.notices import error_card, notice
+from voice_loop.ui.parts import icon
+from voice_loop.ui.phases import LIVE, LOOKS
+from voice_loop.ui.settings_panel import settings_panel
+from voice_loop.ui.state import VoiceState
+from voice_loop.ui.talk_button import talk_dial
+from voice_loop.ui.theme import (
+    CALM,
+    NARROW,
+    SERIF,
+    VISUALLY_HIDDEN,
+    WIDE,
+    Style,
+    colour,
+    icon_button,
+    surface,
+    when,
+)
+from voice_loop.ui.transcript import transcript
+
+TITLE: Final = "Voice Loop"
+DESCRIPTION: Final = "Talk to an assistant on a web page, and talk over it."
+ON_AIR: Final = "The conversation is on."
+
+
+class Voice(Protocol):
+    """What the page needs of a VoiceLoop."""
+
+    state: type[VoiceState]
+
+    @property
+    def component_id(self) -> str:
+        """Id of the component that does the talking."""
+        ...
+
+    def audio(self) -> rx.Component:
+        """The component itself."""
+        ...
+
+
+def wordmark() -> rx.Component:
+    """Two voices that run into each other: the sign and the name."""
+    arc: dict[str, Any] = {"fill": "none", "stroke_width": 3, "stroke_linecap": "round"}
+    sign = rx.el.svg(
+        rx.el.path(d="M4 14a10 10 0 0 1 18.4-5.4", style={"stroke": colour("ember")}, **arc),
+        rx.el.path(d="M24 14a10 10 0 0 1-18.4 5.4", style={"stroke": colour("lagoon")}, **arc),
+        rx.el.circle(cx=14, cy=14, r=3, style={"fill": colour("ink")}),
+        view_box="0 0 28 28",
+        width=28,
+        height=28,
+        aria_hidden="true",
+    )
+    return rx.el.div(
+        sign,
+        rx.el.h1(
+            TITLE,
+            style={
+                "margin": "0",
+                "font_family": SERIF,
+                "font_size": "1.25rem",
+                "font_weight": "500",
+                "line_height": "1",
+                "letter_spacing": "-0.01em",
+            },
+        ),
+        style={"display": "flex", "align_items": "center", "gap": "0.625rem", "flex": "none"},
+    )
+
+
+def mode_button() -> rx.Component:
+    """Light or dark."""
+    return rx.el.button(
+        rx.color_mode_cond(icon("moon", 20), icon("sun", 20)),
+        type="button",
+        aria_label=rx.color_mode_cond("Dark colours", "Light colours"),
+        title=rx.color_mode_cond("Dark colours", "Light colours"),
+        on_click=rx.toggle_color_mode,
+        style=icon_button(),
+    )
+
+
+def _header(voice: Voice) -> rx.Component:
+    return rx.el.header(
+        wordmark(),
+        rx.el.div(
+            provider_badge(voice.state),
+            style={"flex": "1", "min_width": "0", "display": "flex", "justify_content": "flex-end"},
+        ),
+        rx.el.div(
+            figures_button(voice.state),
+            settings_panel(voice.state, voice.component_id),
+            mode_button(),
+            role="group",
+            aria_label="Page",
+            style={"display": "flex", "flex": "none"},
+        ),
+        style={
+            "position": "relative",
+            "z_index": "20",
+            "display": "flex",
+            "align_items": "center",
+            "gap": "0.75rem",
+            "padding": "1rem clamp(1rem, 4vw, 3rem)",
+            NARROW: {"padding": "0.625rem 0.5rem 0.625rem 1rem", "gap": "0.5rem"},
+        },
+    )
+
+
+def _words(status: Any) -> rx.Component:
+    """What is going on, for the eye; and, less often, for the ear."""
+    headlines = [(name, look.headline) for name, look in LOOKS.items()]
+    details = [(name, look.detail) for name, look in LOOKS.items()]
+    # While somebody talks, a screen reader says nothing: it would talk into the microphone.
+    announced = [
+        (name, ON_AIR if name in LIVE else f"{look.headline}. {look.detail}")
+        for name, look in LOOKS.items()
+    ]
+    return rx.el.div(
+        rx.el.p(
+            rx.match(status, *headlines, ""),
+            style={
+                "margin": "0",
+                "font_family": SERIF,
+                "font_size": "clamp(1.75rem, 3vw, 2.25rem)",
+                "font_weight": "500",
+                "line_height": "1.2",
+                "letter_spacing": "-0.015em",
+                NARROW: {"font_size": "1.5rem"},
+            },
+        ),
+        rx.el.p(
+            rx.match(status, *details, ""),
+            style={"margin": "0.375rem 0 0", "font_size": "1.0625rem", "color": colour("soft")},
+        ),
+        rx.el.p(rx.match(status, *announced, ""), role="status", style=VISUALLY_HIDDEN),
+        style={"text_align": "center", "min_height": "4.75rem", NARROW: {"min_height": "4rem"}},
+    )
+
+
+def _glow() -> rx.Component:
+    """The room takes the colour of who speaks."""
+    light: Style = {
+        "position": "absolute",
+        "inset": "-20% -30%",
+        "z_index": "0",
+        "pointer_events": "none",
+        "opacity": "0",
+        "transition": "opacity 700ms ease",
+        CALM: {"transition": "none"},
+    }
+    return rx.fragment(
+        *(
+            rx.el.div(
+                aria_hidden="true",
+                style={
+                    **light,
+                    "background": f"radial-gradient(closest-side, {colour(wash)}, transparent)",
+                    when(status): {"opacity": "1"},
+                },
+            )
+            for status, wash in (("user_speaking", "ember-wash"), ("speaking", "lagoon-wash"))
+        )
+    )
+
+
+def _stage(voice: Voice, status: Any) -> rx.Component:
+    talking = one_of(voice.state.status, (*LIVE, "reconnecting"))
+    return rx.el.section(
+        _glow(),
+        rx.el.div(
+            talk_dial(status, voice.component_id),
+            _words(status),
+            rx.el.div(
+                buttons(voice.state, voice.component_id),
+                style={
+                    "visibility": rx.cond(talking | voice.state.push_to_talk, "visible", "hidden")
+                },
+            ),
+            rx.el.div(
+                error_card(voice.state, voice.component_id),
+                notice(voice.state),
+                style={
+                    "display": "flex",
+                    "flex_direction": "column",
+                    "gap": "0.75rem",
+                    "width": "min(30rem, 100%)",
+                },
+            ),
+            style={
+                "position": "relative",
+                "display": "flex",
+                "flex_direction": "column",
+                "align_items": "center",
+                "gap": "1.5rem",
+                "width": "100%",
+                NARROW: {"gap": "0.75rem"},
+            },
+        ),
+        aria_label="Talk",
+        style={
+            "position": "relative",
+            "display": "flex",
+            "align_items": "center",
+            "justify_content": "center",
+            "min_width": "0",
+        },
+    )
+
+
+def _footer(state: type[VoiceState]) -> rx.Component:
+    keys: Style = {NARROW: {"display": "none"}}
+    return rx.el.footer(
+        rx.el.span(
+            rx.match(
+                state.provider,
+                ("local", "Your voice is heard by this server alone. "),
+                ("openai", "While a conversation is on, your voice is sent to OpenAI. "),
+                "",
+            ),
+            "The assistant's voice is made by a computer.",
+        ),
+        rx.el.span("Esc stops the answer", style=keys),
+        style={
+            "position": "relative",
+            "display": "flex",
+            "flex_wrap": "wrap",
+            "justify_content": "space-between",
+            "gap": "0.25rem 2rem",
+            "padding": "1rem clamp(1rem, 4vw, 3rem)",
+            "font_size": "0.8125rem",
+            "color": colour("soft"),
+            NARROW: {"padding": "0.25rem 1rem 0.75rem"},
+        },
+    )
+
+
+def _main(voice: Voice, status: Any) -> rx.Component:
+    return rx.el.main(
+        _stage(voice, status),
+        rx.el.div(
+            transcript(voice.state),
+            composer(voice.state, voice.component_id),
+            style={
+                "position": "relative",
+                "display": "flex",
+                "flex_direction": "column",
+                "gap": "0.875rem",
+                "flex": "1",
+                "min_width": "0",
+            },
+        ),
+        style={
+            "display": "flex",
+            "flex_direction": "column",
+            "flex": "1",
+            "gap": "1.5rem",
+            "width": "100%",
+            "max_width": "84rem",
+            "margin": "0 auto",
+            "padding": "0.5rem clamp(1rem, 4vw, 3rem)",
+            NARROW: {"padding": "0 0.75rem 0.5rem", "gap": "1rem"},
+            WIDE: {
+                "display": "grid",
+                "grid_template_columns": "minmax(0, 5fr) minmax(0, 6fr)",
+                "gap": "clamp(2rem, 4vw, 4.5rem)",
+            },
+        },
+    )
+
+
+def page(voice: Voice) -> rx.Component:
+    """The whole page of one voice loop."""
+    state = voice.state
+    away: Any = (state.status == "error") & (state.error_code == "")
+    # An error that was put away leaves nothing behind that speaks of it.
+    status: Any = rx.cond(away, "idle", state.status)
+    return rx.el.div(
+        _header(voice),
+        _main(voice, status),
+        _footer(state),
+        debug_overlay(state),
+        voice.audio(),
+        custom_attrs={"data-voice-status": status},
+        style=surface(
+            position="relative",
+            display="flex",
+            flex_direction="column",
+            min_height="100dvh",
+            overflow_x="clip",
+            background=colour("paper"),
+        ),
+    )

@@ -1,0 +1,238 @@
+"""Devices, volume and turn-taking, behind one button.
+
+Native controls: they work with every keyboard, screen reader and phone, and need no theme of the
+host app. What is chosen is remembered by the browser; nothing here starts or ends a conversation.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import reflex as rx
+
+from voice_loop.ui.parts import card, count, icon, small_title
+from voice_loop.ui.state import VoiceState
+from voice_loop.ui.theme import FOCUS, NARROW, Style, colour, icon_button, surface
+
+VOLUME_DEBOUNCE_MS: Final = 120
+_FIELD: Final[Style] = {
+    "width": "100%",
+    "min_height": "44px",
+    "padding": "0 0.75rem",
+    "border": "1px solid var(--vl-edge)",
+    "border_radius": "12px",
+    "background": "var(--vl-raised)",
+    "color": "var(--vl-ink)",
+    "font": "inherit",
+    "font_size": "0.9375rem",
+    **FOCUS,
+}
+
+
+def _labelled(label: str, name: str, control: rx.Component, hint: Any = None) -> rx.Component:
+    note = (
+        []
+        if hint is None
+        else [
+            rx.el.p(
+                hint,
+                id=f"{name}-hint",
+                style={"margin": "0.25rem 0 0", "font_size": "0.8125rem", "color": colour("soft")},
+            )
+        ]
+    )
+    return rx.el.div(
+        rx.el.label(
+            label,
+            html_for=name,
+            style={
+                "display": "block",
+                "margin_bottom": "0.25rem",
+                "font_size": "0.9375rem",
+                "font_weight": "500",
+            },
+        ),
+        control,
+        *note,
+    )
+
+
+def _devices(label: str, name: str, devices: Any, chosen: Any, handler: Any) -> rx.Component:
+    unnamed = "Names appear once the microphone is allowed"
+    return _labelled(
+        label,
+        name,
+        rx.el.select(
+            rx.el.option("The system's choice", value=""),
+            rx.foreach(
+                devices,
+                lambda device: rx.el.option(
+                    rx.cond(device["label"] != "", device["label"], "Unnamed device"),
+                    value=device["id"],
+                ),
+            ),
+            id=name,
+            value=chosen,
+            on_change=handler,
+            style=_FIELD,
+        ),
+        rx.cond(count(devices) > 0, "", unnamed),
+    )
+
+
+def _switch(label: str, hint: str, name: str, checked: Any, handler: Any) -> rx.Component:
+    knob: Style = {
+        "appearance": "none",
+        "flex": "none",
+        "position": "relative",
+        "width": "48px",
+        "height": "28px",
+        "margin": "0.25rem 0 0",
+        "border": f"1px solid {colour('edge')}",
+        "border_radius": "999px",
+        "background": colour("raised"),
+        "cursor": "pointer",
+        "transition": "background-color 140ms ease",
+        "&::after": {
+            "content": '""',
+            "position": "absolute",
+            "top": "3px",
+            "left": "3px",
+            "width": "20px",
+            "height": "20px",
+            "border_radius": "50%",
+            "background": colour("edge"),
+            "transition": "transform 140ms ease",
+        },
+        "&:checked": {"background": colour("lagoon"), "border_color": colour("lagoon")},
+        "&:checked::after": {"transform": "translateX(20px)", "background": colour("on-colour")},
+        **FOCUS,
+    }
+    return rx.el.div(
+        rx.el.div(
+            rx.el.label(
+                label, html_for=name, style={"font_size": "0.9375rem", "font_weight": "500"}
+            ),
+            rx.el.p(
+                hint,
+                id=f"{name}-hint",
+                style={"margin": "0", "font_size": "0.8125rem", "color": colour("soft")},
+            ),
+            style={"flex": "1"},
+        ),
+        rx.el.input(
+            type="checkbox",
+            role="switch",
+            id=name,
+            checked=checked,
+            on_change=handler,
+            aria_describedby=f"{name}-hint",
+            style=knob,
+        ),
+        style={"display": "flex", "gap": "1rem", "align_items": "flex-start"},
+    )
+
+
+def _volume(state: type[VoiceState], name: str) -> rx.Component:
+    heard: Any = state.volume
+    change: Any = state.set_volume_percent
+    return _labelled(
+        "Volume of the answer",
+        name,
+        rx.el.input(
+            type="range",
+            id=name,
+            min=0,
+            max=100,
+            step=5,
+            default_value=heard * 100,
+            on_change=lambda value: change([value.to(float)]).debounce(VOLUME_DEBOUNCE_MS),
+            style={"width": "100%", "height": "32px", "accent_color": colour("lagoon"), **FOCUS},
+        ),
+    )
+
+
+def _panel(state: type[VoiceState], component_id: str) -> rx.Component:
+    close = rx.el.button(
+        icon("x"),
+        type="button",
+        aria_label="Close the settings",
+        on_click=state.toggle_settings,
+        style=icon_button(),
+    )
+    return rx.el.section(
+        rx.el.div(
+            rx.el.h2("Settings", style=small_title(flex="1")),
+            close,
+            style={"display": "flex", "align_items": "center", "margin_right": "-0.75rem"},
+        ),
+        _devices(
+            "Microphone", f"{component_id}-input", state.inputs, state.input_id, state.choose_input
+        ),
+        _devices(
+            "Loudspeaker",
+            f"{component_id}-output",
+            state.outputs,
+            state.output_id,
+            state.choose_output,
+        ),
+        _volume(state, f"{component_id}-volume"),
+        _switch(
+            "Talk over the answer",
+            "Your voice stops it at once. Switch it off in a loud room.",
+            f"{component_id}-barge-in",
+            state.barge_in,
+            state.set_barge_in,
+        ),
+        _switch(
+            "Hold to talk",
+            "From the next conversation on: speak while you hold the button.",
+            f"{component_id}-push-to-talk",
+            state.push_to_talk,
+            state.set_push_to_talk,
+        ),
+        id=f"{component_id}-settings",
+        aria_label="Settings",
+        style=card(
+            position="absolute",
+            z_index="30",
+            top="calc(100% + 0.5rem)",
+            right="0",
+            display="flex",
+            flex_direction="column",
+            gap="1.125rem",
+            width="22rem",
+            max_height="calc(100dvh - 6rem)",
+            overflow_y="auto",
+            padding="0.75rem 1.5rem 1.5rem",
+            box_shadow=f"0 24px 60px -20px {colour('shade')}",
+            **{
+                NARROW: {
+                    "position": "fixed",
+                    "top": "auto",
+                    "left": "0.75rem",
+                    "right": "0.75rem",
+                    "bottom": "0.75rem",
+                    "width": "auto",
+                }
+            },
+        ),
+    )
+
+
+def settings_panel(state: type[VoiceState], component_id: str) -> rx.Component:
+    """A button, and the panel that it opens."""
+    return rx.el.div(
+        rx.el.button(
+            icon("sliders-horizontal", 20),
+            type="button",
+            aria_label="Settings",
+            title="Settings",
+            aria_expanded=rx.cond(state.settings_open, "true", "false"),
+            aria_controls=f"{component_id}-settings",
+            on_click=state.toggle_settings,
+            style=icon_button(),
+        ),
+        rx.cond(state.settings_open, _panel(state, component_id)),
+        style=surface(position="relative", display="inline-block"),
+    )
