@@ -112,7 +112,7 @@ async def test_a_whole_spoken_turn_is_heard_and_answered(engines: Engines) -> No
             frames = await client.until("response.done")
             tasks.cancel_scope.cancel()
     completed = last(frames, "conversation.item.input_audio_transcription.completed")
-    assert "plus" in completed["transcript"]
+    assert "25" in completed["transcript"].replace("twenty five", "25")
     assert transcript_of(frames) == "That is 42."
     started = frames[0]["audio_start_ms"]
     assert started == pytest.approx(500 - 300, abs=200)

@@ -24,7 +24,7 @@ from voice_loop.local.brain.base import (
 from voice_loop.local.ids import new_id
 from voice_loop.local.schema import ClientError
 
-MAX_ITEMS: Final = 4_000
+MAX_ITEMS: Final = 1_000
 KEPT_AUDIO_BYTES: Final = 16 * 1024 * 1024
 RETRIEVED_AUDIO_BYTES: Final = 600_000
 """Longest audio put into one frame, which must stay below 1 MiB."""

@@ -6,7 +6,7 @@ import re
 from typing import Final
 
 _END: Final = re.compile(r"[.!?…]+[\"”’')\]]*\s+|\n+")
-_TITLES: Final = frozenset(["mr", "mrs", "ms", "dr", "prof", "st", "vs", "etc", "e.g", "i.e", "no"])
+_TITLES: Final = frozenset(["mr", "mrs", "ms", "dr", "prof", "st", "vs", "etc", "e.g", "i.e"])
 MAX_SENTENCE_CHARS: Final = 300
 _SHORT_CHARS: Final = 3
 
@@ -36,9 +36,10 @@ class SentenceCutter:
             words = self._text[: match.start()].split()
             last = words[-1].lower().strip("(\"'") if words else ""
             abbreviated = match[0].startswith(".") and (last in _TITLES or len(last) == 1)
-            if not abbreviated and match.end() >= _SHORT_CHARS:
-                # The space belongs to the next sentence, as its first word's.
-                return match.end() - len(match[0]) + len(match[0].rstrip())
+            # The space belongs to the next sentence, as its first word's.
+            end = match.start() + len(match[0].rstrip())
+            if words and not abbreviated and end >= _SHORT_CHARS:
+                return end
         if len(self._text) > MAX_SENTENCE_CHARS:
             cut = self._text.rfind(" ", 1, MAX_SENTENCE_CHARS)
             return cut if cut > 0 else MAX_SENTENCE_CHARS

@@ -70,8 +70,8 @@ _TABLE: Final = tuple(
     )
 )
 STOP: Final = re.compile(
-    r"^(?:please )?(?:stop|be quiet|quiet|shut up|enough|silence|wait|hold on|shush)"
-    r"(?: it| please| talking| now)*$"
+    r"^(?:please |no |okay |ok )?(?:stop|be quiet|quiet|shut up|enough|silence|wait|hold on|shush)"
+    r"(?: it| please| talking| now| that| there| stop| quiet| a (?:moment|second|minute))*$"
 )
 AGAIN: Final = re.compile(
     r"\b(?:say|repeat) (?:that|it)(?: again)?\b|^(?:repeat|again|pardon|what|what was that|"
