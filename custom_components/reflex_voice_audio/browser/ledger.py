@@ -54,7 +54,8 @@ class Ledger:
         segment = Segment(turn, item, position, self.queued)
         if last is not None:
             if last.turn == turn and last.item == item:
-                segment.started = last.started
+                # Its item begins with the segment before it.
+                segment.started = True
             else:
                 last.ended = True
         self.segments.push(segment)
