@@ -206,6 +206,18 @@ def test_a_clock_that_jumps_is_followed(context: Context) -> None:
     assert clock.page_ms(1.0) == pytest.approx(62_000, abs=1)
 
 
+def test_a_glitch_that_sets_the_graph_back_is_known_a_second_later(context: Context) -> None:
+    clock = ContextClock(context)
+    for _ in range(100):
+        context.page.advance(20)
+        clock.observe()
+    context.born_ms += 30
+    for _ in range(50):
+        context.page.advance(20)
+        clock.observe()
+    assert clock.page_ms(1.0) == pytest.approx(2_030)
+
+
 @given(st.lists(st.floats(0, 12), min_size=30, max_size=60))
 def test_batches_of_rendering_do_not_blur_the_offset(lags: list[float]) -> None:
     with browser() as page:

@@ -1,7 +1,8 @@
 """AudioContext time ↔ `performance.now()`, as far as the browser lets it be known.
 
 The graph renders ahead of the sound card in small batches, so the page's clock minus the context's
-is smallest right after a batch: the smallest seen is the offset. What is not known stays None.
+is smallest right after a batch: the smallest of the last second is the offset (a glitch of the
+device moves it for good). What is not known stays None.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import Any
 
 from .jsapi import performance
 
-DRIFT_MS = 0.01
+WINDOW = 25
 LARGEST_JUMP_MS = 500
 LARGEST_DIFFERENCE_MS = 100
 
@@ -22,16 +23,24 @@ class ContextClock:
     def __init__(self, context: Any) -> None:
         self.context = context
         self.offset_ms: Any = None
+        self.before_ms: float = 0
+        self.smallest_ms: float = 0
+        self.count = 0
 
     def observe(self) -> None:
         """Look at both clocks; called with each message of a worklet."""
         offset = performance.now() - self.context.currentTime * 1000
-        if self.offset_ms is None:
-            self.offset_ms = offset
-        elif offset < self.offset_ms or offset > self.offset_ms + LARGEST_JUMP_MS:
-            self.offset_ms = offset
-        else:
-            self.offset_ms += DRIFT_MS
+        if self.offset_ms is None or offset > self.offset_ms + LARGEST_JUMP_MS:
+            self.before_ms = offset
+            self.smallest_ms = offset
+            self.count = 0
+        elif self.count == WINDOW:
+            self.before_ms = self.smallest_ms
+            self.smallest_ms = offset
+            self.count = 0
+        self.count += 1
+        self.smallest_ms = min(self.smallest_ms, offset)
+        self.offset_ms = min(self.before_ms, self.smallest_ms)
 
     def page_ms(self, time: float) -> Any:
         """When the graph handled the context time `time` (seconds), in page milliseconds."""
