@@ -27,8 +27,10 @@ from voice_loop.local.embedded import embedded_server
 from voice_loop.local.engines import check_installed
 from voice_loop.providers.base import Provider
 from voice_loop.providers.openai_realtime.adapter import OpenAIRealtimeProvider
+from voice_loop.server.metrics import METRICS_PATH
 from voice_loop.server.mount import VoiceServer
 from voice_loop.session.session import Session
+from voice_loop.telemetry.exporter import Exporter
 from voice_loop.telemetry.process import ProcessTelemetry
 from voice_loop.telemetry.watcher import session_watcher
 from voice_loop.ui import loops
@@ -69,12 +71,15 @@ class VoiceLoop:
         origins = config.cors_allowed_origins
         clock = MonotonicClock()
         self.telemetry = ProcessTelemetry()
+        self._exporter = Exporter(self.telemetry, clock)
         self.server = VoiceServer(
             self.settings,
             provider_factory=self._make_provider,
             clock=clock,
             hooks=self._bridge,
             watchers=(session_watcher(self.telemetry, clock),),
+            metrics=self._exporter.render,
+            metrics_path=config.prepend_backend_path(METRICS_PATH),
             allowed_origins=(origins,) if isinstance(origins, str) else tuple(origins),
             path=config.prepend_backend_path(self.settings.path),
             trusted_proxy_hops=config.trusted_proxy_hops,
@@ -112,6 +117,7 @@ class VoiceLoop:
             logger.error("%s", self._config_error.message)
             raise self._config_error
         async with AsyncExitStack() as stack:
+            stack.enter_context(self._exporter.running())
             if self.unavailable() is None and self.settings.active_provider == "local":
                 self._local_url = await stack.enter_async_context(embedded_server(self.settings))
             await stack.enter_async_context(self.server.lifespan())

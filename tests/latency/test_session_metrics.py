@@ -14,7 +14,6 @@ from tests.latency.test_turn_record import MARKS, OFFSET_MS, SPEECH_ENDED_MS
 from voice_loop.latency.budget import FIGURES
 from voice_loop.latency.marks import RULES
 from voice_loop.latency.session_metrics import (
-    END_SILENCE_MS,
     MAX_OPEN_TURNS,
     ProcessMetrics,
     SessionMetrics,
@@ -23,8 +22,6 @@ from voice_loop.protocol.codec import decode_server, encode_server
 from voice_loop.protocol.events import MetricsUpdate, PlaybackPhase, PlaybackReport
 
 NOW_MS = 101_000.0
-TOLD_END_MS = SPEECH_ENDED_MS + END_SILENCE_MS
-"""When the page's detector was sure that speech had ended."""
 
 
 def report(
@@ -48,7 +45,7 @@ def session(process: ProcessMetrics | None = None) -> SessionMetrics:
 
 
 def whole_turn(metrics: SessionMetrics, turn: int = 1, later_ms: float = 0) -> None:
-    metrics.mark(0, "speech_ended", TOLD_END_MS + later_ms)
+    metrics.mark(0, "speech_ended", SPEECH_ENDED_MS + later_ms)
     for name, at_ms in MARKS.items():
         metrics.mark(turn, name, at_ms + later_ms)
 
@@ -111,7 +108,7 @@ def test_an_end_of_speech_long_ago_belongs_to_something_else() -> None:
     metrics = session()
     for name, at_ms in MARKS.items():
         metrics.mark(1, name, at_ms)
-    metrics.mark(1, "speech_ended", TOLD_END_MS - 20_000)
+    metrics.mark(1, "speech_ended", SPEECH_ENDED_MS - 20_000)
     assert metrics.payload(1, NOW_MS)["absent"]["voice_to_voice_ms"] == "missing: speech_ended"
 
 

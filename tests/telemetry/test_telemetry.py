@@ -17,6 +17,7 @@ from voice_loop.protocol import events as wire
 from voice_loop.providers import base
 from voice_loop.providers.scripted import Command, CreateResponse, ScriptedProvider
 from voice_loop.session.facts import (
+    AudibleFrom,
     ClockSample,
     Fact,
     Mark,
@@ -28,7 +29,6 @@ from voice_loop.session.facts import (
 from voice_loop.session.manager import Plan, SessionManager
 from voice_loop.telemetry.observer import SessionObserver
 from voice_loop.telemetry.process import MAX_SERIES, ProcessTelemetry
-from voice_loop.telemetry.prometheus import BUCKETS_MS, render
 from voice_loop.telemetry.watcher import session_watcher
 
 pytestmark = pytest.mark.anyio
@@ -57,7 +57,7 @@ def speech(phase: wire.SpeechPhase, during_playback: bool) -> wire.UserSpeech:
 TURN: tuple[Fact, ...] = (
     STARTED,
     ClockSample(1, 4_000, 5_004, 5_004, OFFSET_MS, 8),
-    Mark("speech_ended", 5_000, "client", 0),
+    Mark("speech_ended", 4_700, "client", 0),
     Mark("speech_stopped", 6_200, "server", 1),
     Mark("response_asked", 6_201, "server", 1),
     Mark("first_delta", 6_500, "server", 1),
@@ -77,8 +77,8 @@ def observed(*facts: Fact) -> tuple[SessionObserver, ProcessTelemetry, list[int]
 
 def counters(telemetry: ProcessTelemetry) -> dict[str, int]:
     return {
-        name + "".join(f" {value}" for _, value in labels): count
-        for name, labels, count in telemetry.counters()
+        name if label is None else f"{name} {label}": count
+        for name, label, count in telemetry.counters()
     }
 
 
@@ -149,10 +149,15 @@ def test_what_happens_is_counted_by_its_code() -> None:
         playback("playing", underruns=2, dropped_chunks=1),
         playback("playing", underruns=3, dropped_chunks=1),
         wire.TurnState("listening", 1),
+        RelayDelays("up", (0.1,), 960),
+        RelayDelays("up", (), 960),
+        wire.ErrorEvent("made_up", "words", True),
         SessionEnded("s1", "user", 9_000),
     )
     assert counters(telemetry) == {
+        "audio_bytes up": 1_920,
         "dropped_chunks": 1,
+        "errors other": 1,
         "errors provider_lost": 1,
         "false_onsets": 1,
         "provider_reconnects local": 1,
@@ -173,36 +178,21 @@ def test_a_session_that_is_over_counts_in_the_process() -> None:
     assert telemetry.latency.summaries()["turn_latency_ms"].count == 1
 
 
+def test_the_silence_an_answer_begins_with_is_shown_once_known() -> None:
+    observer, _, _ = observed(*TURN)
+    assert observer.payload(1)["values"]["leading_silence_ms"] is None
+    for silence_ms in (120.0, 700.0):
+        observer.take(AudibleFrom(1, silence_ms))
+    assert observer.payload(1)["values"]["leading_silence_ms"] == 120
+
+
 def test_a_counter_with_endless_labels_is_bounded() -> None:
     telemetry = ProcessTelemetry()
     for number in range(MAX_SERIES + 50):
-        telemetry.count("errors", code=f"code_{number}")
+        telemetry.count("errors", 1, f"code_{number}")
     series = counters(telemetry)
     assert len(series) == MAX_SERIES + 1
     assert series["errors other"] == 50
-
-
-def test_the_exposition_is_what_prometheus_reads() -> None:
-    observer, telemetry, _ = observed(*TURN, Mark("response_done", 6_900, "server", 1))
-    telemetry.count("odd", label='a "quoted"\nback\\slash')
-    observer.close()
-    lines = render(telemetry).splitlines()
-    assert "voice_loop_sessions 0" in lines
-    assert "# TYPE voice_loop_sessions_started_total counter" in lines
-    assert 'voice_loop_sessions_started_total{provider="local"} 1' in lines
-    assert r'voice_loop_odd_total{label="a \"quoted\"\nback\\slash"} 1' in lines
-    assert 'voice_loop_ttfb_seconds_bucket{le="0.25"} 0' in lines
-    assert 'voice_loop_ttfb_seconds_bucket{le="0.4"} 1' in lines
-    assert 'voice_loop_ttfb_seconds_bucket{le="+Inf"} 1' in lines
-    assert "voice_loop_ttfb_seconds_sum 0.300000" in lines
-    assert "voice_loop_ttfb_seconds_count 1" in lines
-    assert len([line for line in lines if line.startswith("# TYPE")]) == len(
-        {line for line in lines if line.startswith("# TYPE")}
-    )
-
-
-def test_each_limit_of_the_budget_is_a_bucket() -> None:
-    assert {400, 900, 1_200, 250, 5} <= set(BUCKETS_MS)
 
 
 class Shown:
@@ -250,7 +240,7 @@ def answer(command: Command) -> list[base.ProviderEvent]:
     return [
         base.ResponseStarted("r1"),
         base.OutputStarted("r1", "item_1"),
-        base.OutputAudio("r1", "item_1", bytes(9_600)),
+        base.OutputAudio("r1", "item_1", bytes(4_800) + bytes([0, 64]) * 2_400),
         base.OutputAudioDone("r1", "item_1"),
         base.ResponseDone("r1", "completed", usage={"total_tokens": 7}),
     ]
@@ -280,5 +270,7 @@ async def test_a_real_session_shows_its_latency_on_the_page() -> None:
     page.close_streams()
     assert update.metrics["turn"] == chunk.turn
     assert update.metrics["figures"]["ttfb_ms"]["value_ms"] >= 0
+    assert update.metrics["values"]["leading_silence_ms"] == 100
     assert counters(telemetry)["tokens total_tokens"] == 7
+    assert counters(telemetry)["audio_bytes down"] == 9_600
     assert telemetry.live_sessions == 0

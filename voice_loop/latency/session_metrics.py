@@ -23,7 +23,8 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict, deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from voice_loop.latency.budget import (
@@ -45,13 +46,11 @@ from voice_loop.latency.turn_record import (
 )
 from voice_loop.protocol.events import PlaybackReport
 
-MAX_OPEN_TURNS: Final = 8
+MAX_OPEN_TURNS: Final = 3
 """An interruption is reported against the turn before; nothing older changes."""
 MAX_SPEECH_ENDS: Final = 32
 REPORTED_AGE_MS: Final = 16_000.0
 """The page tells the best of its last eight exchanges, one every 2 s."""
-END_SILENCE_MS: Final = 300.0
-"""The page's detector calls speech ended after so much silence."""
 LONGEST_THOUGHT_MS: Final = 15_000.0
 """An end of speech that long before the turn's end belongs to something else."""
 Direction = Literal["up", "down"]
@@ -64,10 +63,27 @@ class ProcessMetrics:
 
     def __init__(self) -> None:
         self.histograms: dict[FigureName, Histogram] = {name: Histogram() for name in FIGURES}
+        self.listener: Callable[[FigureName, float], None] | None = None
+        """Told every value that is added."""
+
+    def add(self, name: FigureName, value_ms: float) -> None:
+        """Count one value of a figure."""
+        self.histograms[name].add(value_ms)
+        if self.listener is not None:
+            self.listener(name, value_ms)
 
     def summaries(self) -> dict[FigureName, Summary]:
         found = {name: histogram.summary() for name, histogram in self.histograms.items()}
         return {name: summary for name, summary in found.items() if summary is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class SettledTurn:
+    """A turn of which nothing more comes."""
+
+    provider: str
+    record: TurnRecord
+    evaluation: Evaluation
 
 
 class SessionMetrics:
@@ -78,10 +94,10 @@ class SessionMetrics:
         provider: str,
         process: ProcessMetrics | None = None,
         *,
-        end_silence_ms: float = END_SILENCE_MS,
+        on_settled: Callable[[SettledTurn], None] | None = None,
     ) -> None:
         self.provider = provider
-        self._end_silence_ms = end_silence_ms
+        self._on_settled = on_settled
         self._clock_sampled_ms: float | None = None
         self.clock = ClockOffset()
         self._process = process or ProcessMetrics()
@@ -103,7 +119,7 @@ class SessionMetrics:
         if name == "speech_ended":
             # Which turn it ended is decided by time: the turn has no number yet.
             if math.isfinite(at_ms):
-                self._speech_ends_ms.append(at_ms - self._end_silence_ms)
+                self._speech_ends_ms.append(at_ms)
         else:
             self.record(turn).marks.record(name, at_ms)
 
@@ -122,8 +138,7 @@ class SessionMetrics:
         over = [(turn, self._evaluate(record)) for turn, record in self._over_by_last_sample()]
         if self.clock.add(offset_ms, round_trip_ms, at_ms, age_ms=REPORTED_AGE_MS):
             for turn, evaluation in over:
-                self._count(evaluation)
-                del self._open[turn]
+                self._conclude(self._open.pop(turn), evaluation)
             for turn in self._open:
                 self.spoil(turn, "clock jumped")
             self._speech_ends_ms.clear()
@@ -151,7 +166,7 @@ class SessionMetrics:
             if len(kept) < MAX_RELAY_DELAYS:
                 kept.append(delay_ms)
             self._windows[name].add(delay_ms)
-            self._process.histograms[name].add(delay_ms)
+            self._process.add(name, delay_ms)
 
     def playback(self, report: PlaybackReport) -> None:
         """Counters, latencies of the device, and the first sound."""
@@ -163,6 +178,12 @@ class SessionMetrics:
         if report.phase == "started" and report.item == 0:
             record.jitter_buffer_ms = report.buffered_ms
 
+    def leading_silence(self, turn: int, duration_ms: float) -> None:
+        """How long the answer's audio begins with silence."""
+        record = self.record(turn)
+        if record.leading_silence_ms is None and math.isfinite(duration_ms):
+            record.leading_silence_ms = duration_ms
+
     def false_onset(self) -> None:
         """A sound paused the answer and turned out to be none."""
         self._counters["false_onsets"] += 1
@@ -171,13 +192,15 @@ class SessionMetrics:
         """Nothing more comes of this turn: its figures go into the percentiles for good."""
         record = self._open.pop(turn, None)
         if record is not None:
-            self._count(self._evaluate(record))
+            self._conclude(record, self._evaluate(record))
 
-    def _count(self, evaluation: Evaluation) -> None:
+    def _conclude(self, record: TurnRecord, evaluation: Evaluation) -> None:
         for name, figure in evaluation.figures.items():
             if name in _PER_TURN:
                 self._windows[name].add(figure.value_ms)
-                self._process.histograms[name].add(figure.value_ms)
+                self._process.add(name, figure.value_ms)
+        if self._on_settled is not None:
+            self._on_settled(SettledTurn(self.provider, record, evaluation))
 
     def settle_all(self) -> None:
         """The session is over."""

@@ -17,7 +17,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from starlette.applications import Starlette
-from starlette.routing import WebSocketRoute
+from starlette.routing import BaseRoute, WebSocketRoute
 
 from voice_loop.config import Settings
 from voice_loop.errors import ConfigError
@@ -26,6 +26,7 @@ from voice_loop.providers.base import ProviderFactory, SessionSettings
 from voice_loop.server.desk import AdmissionDesk, SessionHooks
 from voice_loop.server.drain import drain_on_signals
 from voice_loop.server.endpoint import VoiceEndpoint
+from voice_loop.server.metrics import METRICS_PATH, Exposition, metrics_route
 from voice_loop.server.signing import WallTime
 from voice_loop.server.spent import MemorySpent, SpentStore
 from voice_loop.server.tickets import Commands, Tickets
@@ -79,6 +80,8 @@ class VoiceServer:
         watchers: Sequence[Watcher] = (),
         name: str = "voice",
         path: str | None = None,
+        metrics: Exposition | None = None,
+        metrics_path: str = METRICS_PATH,
         trusted_proxy_hops: int = 0,
         wall_time: WallTime = time.time,
     ) -> None:
@@ -103,7 +106,17 @@ class VoiceServer:
         desk = AdmissionDesk(self._tickets, self.manager, hooks, allowed_origins)
         endpoint = VoiceEndpoint(desk, clock, settings.limits.start_timeout_ms, trusted_proxy_hops)
         self.path = path or settings.path
-        self.app = Starlette(routes=[WebSocketRoute(self.path, _as_function(endpoint))])
+        routes: list[BaseRoute] = [WebSocketRoute(self.path, _as_function(endpoint))]
+        if metrics is not None:
+            routes.append(
+                metrics_route(
+                    metrics,
+                    path=metrics_path,
+                    token=settings.metrics_token,
+                    behind_proxy=trusted_proxy_hops > 0,
+                )
+            )
+        self.app = Starlette(routes=routes)
         """For `rx.App(api_transformer=...)`."""
 
     @asynccontextmanager

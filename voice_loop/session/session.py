@@ -23,6 +23,7 @@ import anyio.lowlevel
 from voice_loop.errors import ERRORS, WireError
 from voice_loop.event_bus import EventBus
 from voice_loop.protocol import events as wire
+from voice_loop.protocol.frames import HEADER
 from voice_loop.providers.base import (
     Connected,
     Provider,
@@ -385,7 +386,8 @@ class Session:
         if not frame.is_chunk:
             return
         now_ms, came_ms = self._clock.now_ms(), frame.received_ms
-        self._relays.add("down", None if came_ms is None else now_ms - came_ms, len(frame.data))
+        delay_ms = None if came_ms is None else now_ms - came_ms
+        self._relays.add("down", delay_ms, len(frame.data) - HEADER.size)
         turn = frame.audio_turn
         if turn is not None and turn > self._first_sent_turn:
             self._first_sent_turn = turn

@@ -10,10 +10,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from voice_loop.errors import ERRORS
 from voice_loop.latency.clock import Clock
-from voice_loop.latency.session_metrics import SessionMetrics
+from voice_loop.latency.session_metrics import SessionMetrics, SettledTurn
 from voice_loop.protocol.events import ErrorEvent, PlaybackReport, ToolUpdate, UserSpeech
 from voice_loop.session.facts import (
+    AudibleFrom,
     ClockSample,
     Fact,
     Mark,
@@ -22,10 +24,11 @@ from voice_loop.session.facts import (
     SessionStarted,
     Usage,
 )
-from voice_loop.telemetry.process import ProcessTelemetry
+from voice_loop.telemetry.process import CounterName, ProcessTelemetry
 
 _SHOWN_AT: Final = {"first_sound", "barge_in_received", "response_done", "resumed"}
-_COUNTED: Final = {
+_ENDED_BY: Final = {*ERRORS, "user"}
+_COUNTED: Final[dict[str, CounterName]] = {
     "interrupted": "interruptions",
     "input_dropped": "inputs_dropped",
     "first_delta": "answers",
@@ -40,7 +43,8 @@ class SessionObserver:
     def __init__(self, telemetry: ProcessTelemetry, clock: Clock) -> None:
         self._telemetry = telemetry
         self._clock = clock
-        self.metrics = SessionMetrics("", telemetry.latency)
+        self.metrics = SessionMetrics("", telemetry.latency, on_settled=self._settled)
+        self._session_id = ""
         self._turn = 0
         self._tools: set[str] = set()
         self._tools_since_ms = 0.0
@@ -59,6 +63,9 @@ class SessionObserver:
                 )
             case RelayDelays():
                 self.metrics.relay(self._turn, fact.direction, fact.delays_ms)
+                self._telemetry.count("audio_bytes", fact.audio_bytes, fact.direction)
+            case AudibleFrom():
+                self.metrics.leading_silence(fact.turn, fact.silence_ms)
             case PlaybackReport():
                 return self._playback(fact)
             case UserSpeech(phase="rejected", during_playback=True):
@@ -68,13 +75,14 @@ class SessionObserver:
                 self._tool(fact)
             case Usage():
                 for kind, tokens in fact.tokens.items():
-                    self._telemetry.count("tokens", tokens, kind=kind)
+                    self._telemetry.count("tokens", tokens, kind)
             case ErrorEvent():
-                self._telemetry.count("errors", code=fact.code)
+                self._telemetry.count("errors", 1, fact.code if fact.code in ERRORS else "other")
             case SessionStarted():
                 self._started(fact)
             case SessionEnded():
-                self._telemetry.count("sessions_ended", code=fact.code)
+                code = fact.code if fact.code in _ENDED_BY else "other"
+                self._telemetry.count("sessions_ended", 1, code)
             case _:
                 pass
         return None
@@ -88,7 +96,11 @@ class SessionObserver:
         self.metrics.settle_all()
         if self._live:
             self._live = False
-            self._telemetry.live_sessions -= 1
+            self._telemetry.session_over()
+
+    def _settled(self, turn: SettledTurn) -> None:
+        if self._telemetry.turns is not None:
+            self._telemetry.turns.write(self._session_id, turn)
 
     def _mark(self, mark: Mark) -> int | None:
         self._turn = max(self._turn, mark.turn)
@@ -118,7 +130,7 @@ class SessionObserver:
                 self._tools_since_ms = now_ms
             self._tools.add(update.call_id)
             return
-        self._telemetry.count("tool_calls", state=update.state)
+        self._telemetry.count("tool_calls", 1, update.state)
         was_running = bool(self._tools)
         self._tools.discard(update.call_id)
         record = self.metrics.record(update.turn)
@@ -127,10 +139,11 @@ class SessionObserver:
 
     def _started(self, fact: SessionStarted) -> None:
         self.metrics.provider = fact.provider
+        self._session_id = fact.session_id
         if fact.reconnected:
-            self._telemetry.count("provider_reconnects", provider=fact.provider)
+            self._telemetry.count("provider_reconnects", 1, fact.provider)
         else:
-            self._telemetry.count("sessions_started", provider=fact.provider)
+            self._telemetry.count("sessions_started", 1, fact.provider)
         if not self._live:
             self._live = True
-            self._telemetry.live_sessions += 1
+            self._telemetry.session_began()

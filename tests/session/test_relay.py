@@ -1,0 +1,56 @@
+"""The relay's delays and bytes, told in batches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from voice_loop.event_bus import EventBus, Subscription
+from voice_loop.protocol.events import AudioChunk
+from voice_loop.session.facts import Fact, RelayDelays
+from voice_loop.session.outbox import Outbox
+from voice_loop.session.relay import BATCH, RelayMeter
+
+
+@pytest.fixture
+def bus() -> EventBus[Fact]:
+    return EventBus()
+
+
+@pytest.fixture
+def told(bus: EventBus[Fact]) -> Iterator[Subscription[Fact]]:
+    with bus.subscribe() as facts:
+        yield facts
+
+
+def test_a_full_batch_is_told_with_its_bytes(bus: EventBus[Fact], told: Subscription[Fact]) -> None:
+    meter = RelayMeter(bus)
+    for _ in range(BATCH + 3):
+        meter.add("up", 0.5, 960)
+    assert told.take_all() == [RelayDelays("up", (0.5,) * BATCH, BATCH * 960)]
+    meter.flush()
+    assert told.take_all() == [RelayDelays("up", (0.5,) * 3, 2_880)]
+    meter.flush()
+    assert told.take_all() == []
+
+
+def test_audio_held_back_on_purpose_has_bytes_but_no_delay(
+    bus: EventBus[Fact], told: Subscription[Fact]
+) -> None:
+    meter = RelayMeter(bus)
+    meter.add("down", None, 9_600)
+    meter.add("down", 0.2, 960)
+    meter.flush()
+    assert told.take_all() == [RelayDelays("down", (0.2,), 10_560)]
+
+
+def test_what_waited_for_a_new_socket_is_no_delay_of_the_relay() -> None:
+    outbox = Outbox()
+    outbox.push(AudioChunk(1, 0, 0, bytes(960)), received_ms=5.0)
+    first = outbox.next()
+    assert first is not None and first.received_ms == 5.0
+    outbox.push(AudioChunk(1, 0, 480, bytes(960)), received_ms=6.0)
+    assert outbox.rewind(0)
+    again = [outbox.next(), outbox.next()]
+    assert [frame and (frame.seq, frame.received_ms) for frame in again] == [(1, None), (2, None)]
