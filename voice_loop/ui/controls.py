@@ -14,7 +14,7 @@ import reflex as rx
 from voice_loop.ui.parts import icon, spoken_only
 from voice_loop.ui.phases import ANSWERING, LIVE
 from voice_loop.ui.state import MAX_TEXT_CHARS, VoiceState
-from voice_loop.ui.theme import FOCUS, SANS, Style, colour, quiet_button, surface
+from voice_loop.ui.theme import FOCUS, SANS, VISUALLY_HIDDEN, Style, colour, quiet_button, surface
 
 _DIMMED: Style = {
     '&[aria-disabled="true"]': {
@@ -132,7 +132,7 @@ def composer(state: type[VoiceState], component_id: str) -> rx.Component:
     )
     send["&:hover:not(:disabled)"] = {"background": colour("soft"), "border_color": colour("soft")}
     return rx.el.form(
-        rx.el.label(spoken_only("Message"), html_for=field),
+        rx.el.label("Message", html_for=field, style=VISUALLY_HIDDEN),
         rx.el.input(
             id=field,
             name="text",

@@ -126,7 +126,7 @@ def _table() -> rx.Component:
             head,
             scope="col",
             style={
-                "padding": "0.3rem 0" if index == 0 else "0.3rem 0.5rem",
+                "padding": "0.3rem 0" if head in (heads[0], heads[-1]) else "0.3rem 0.5rem",
                 "text_align": "right" if index else "left",
                 "font_weight": "500",
                 "color": colour("soft"),

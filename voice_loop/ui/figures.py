@@ -16,7 +16,7 @@ NAMES: Final[Mapping[str, str]] = {
     "ttfb_ms": "First audio",
     "turn_latency_ms": "First sound",
     "voice_to_voice_ms": "Voice to voice",
-    "barge_in_stop_ms": "Stop when interrupted",
+    "barge_in_stop_ms": "Interruption",
     "relay_up_ms": "Relay, up",
     "relay_down_ms": "Relay, down",
 }

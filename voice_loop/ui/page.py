@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any, Final, Protocol
 
 import reflex as rx
+from reflex.config import get_config
 
 from voice_loop.ui.badge import provider_badge
 from voice_loop.ui.controls import buttons, composer, one_of
@@ -21,6 +22,8 @@ from voice_loop.ui.state import VoiceState
 from voice_loop.ui.talk_button import talk_dial
 from voice_loop.ui.theme import (
     CALM,
+    DARK,
+    LIGHT,
     NARROW,
     SERIF,
     VISUALLY_HIDDEN,
@@ -35,6 +38,8 @@ from voice_loop.ui.transcript import transcript
 
 TITLE: Final = "Voice Loop"
 DESCRIPTION: Final = "Talk to an assistant on a web page, and talk over it."
+WIDTH: Final = "88rem"
+SMALL: Final = "@media (max-width: 479px)"
 ON_AIR: Final = "The conversation is on."
 
 
@@ -76,6 +81,8 @@ def wordmark() -> rx.Component:
                 "font_weight": "500",
                 "line_height": "1",
                 "letter_spacing": "-0.01em",
+                # On a phone the badge needs the room; the name stays for the ear.
+                SMALL: VISUALLY_HIDDEN,
             },
         ),
         style={"display": "flex", "align_items": "center", "gap": "0.625rem", "flex": "none"},
@@ -115,6 +122,9 @@ def _header(voice: Voice) -> rx.Component:
             "display": "flex",
             "align_items": "center",
             "gap": "0.75rem",
+            "width": "100%",
+            "max_width": WIDTH,
+            "margin": "0 auto",
             "padding": "1rem clamp(1rem, 4vw, 3rem)",
             NARROW: {"padding": "0.625rem 0.5rem 0.625rem 1rem", "gap": "0.5rem"},
         },
@@ -153,10 +163,10 @@ def _words(status: Any) -> rx.Component:
 
 
 def _glow() -> rx.Component:
-    """The room takes the colour of who speaks."""
+    """The room around the dial takes the colour of who speaks."""
     light: Style = {
         "position": "absolute",
-        "inset": "-20% -30%",
+        "inset": "-65%",
         "z_index": "0",
         "pointer_events": "none",
         "opacity": "0",
@@ -180,15 +190,19 @@ def _glow() -> rx.Component:
 
 def _stage(voice: Voice, status: Any) -> rx.Component:
     talking = one_of(voice.state.status, (*LIVE, "reconnecting"))
+    usable: Any = talking | voice.state.push_to_talk
     return rx.el.section(
-        _glow(),
         rx.el.div(
-            talk_dial(status, voice.component_id),
+            rx.el.div(
+                _glow(), talk_dial(status, voice.component_id), style={"position": "relative"}
+            ),
             _words(status),
             rx.el.div(
                 buttons(voice.state, voice.component_id),
+                # Its place is kept, so that the dial does not jump; an error may take it.
                 style={
-                    "visibility": rx.cond(talking | voice.state.push_to_talk, "visible", "hidden")
+                    "visibility": rx.cond(usable, "visible", "hidden"),
+                    "display": rx.cond(usable | (voice.state.error_code == ""), "block", "none"),
                 },
             ),
             rx.el.div(
@@ -241,6 +255,9 @@ def _footer(state: type[VoiceState]) -> rx.Component:
             "flex_wrap": "wrap",
             "justify_content": "space-between",
             "gap": "0.25rem 2rem",
+            "width": "100%",
+            "max_width": WIDTH,
+            "margin": "0 auto",
             "padding": "1rem clamp(1rem, 4vw, 3rem)",
             "font_size": "0.8125rem",
             "color": colour("soft"),
@@ -270,7 +287,7 @@ def _main(voice: Voice, status: Any) -> rx.Component:
             "flex": "1",
             "gap": "1.5rem",
             "width": "100%",
-            "max_width": "84rem",
+            "max_width": WIDTH,
             "margin": "0 auto",
             "padding": "0.5rem clamp(1rem, 4vw, 3rem)",
             NARROW: {"padding": "0 0.75rem 0.5rem", "gap": "1rem"},
@@ -283,6 +300,20 @@ def _main(voice: Voice, status: Any) -> rx.Component:
     )
 
 
+def _head() -> list[rx.Component]:
+    """Icons and the browser's own colours: React puts these into the document's head."""
+    path = get_config().prepend_frontend_path
+    return [
+        rx.el.link(rel="icon", href=path("/favicon.svg"), type="image/svg+xml"),
+        rx.el.link(rel="alternate icon", href=path("/favicon.ico"), sizes="48x48"),
+        rx.el.link(rel="apple-touch-icon", href=path("/apple-touch-icon.png")),
+        *(
+            rx.el.meta(name="theme-color", content=shade, media=f"(prefers-color-scheme: {mode})")
+            for mode, shade in (("light", LIGHT["paper"]), ("dark", DARK["paper"]))
+        ),
+    ]
+
+
 def page(voice: Voice) -> rx.Component:
     """The whole page of one voice loop."""
     state = voice.state
@@ -290,6 +321,7 @@ def page(voice: Voice) -> rx.Component:
     # An error that was put away leaves nothing behind that speaks of it.
     status: Any = rx.cond(away, "idle", state.status)
     return rx.el.div(
+        *_head(),
         _header(voice),
         _main(voice, status),
         _footer(state),

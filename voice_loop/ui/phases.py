@@ -41,7 +41,7 @@ LOOKS: Final[dict[str, Look]] = {
         "Allow the microphone if you are asked. You can already speak.",
         "50%",
     ),
-    "listening": Look("ear", "End", "Listening", "Say something, or type below.", "50%"),
+    "listening": Look("ear", "End", "Listening", "Say something, or type.", "50%"),
     "user_speaking": Look(
         "mic", "End", "Hearing you", "Pause when you are done.", "46% 54% 48% 52% / 54% 46% 54% 46%"
     ),
@@ -50,7 +50,9 @@ LOOKS: Final[dict[str, Look]] = {
     "reconnecting": Look(
         "wifi-off", "End", "Reconnecting", "The connection broke. Your words are kept.", "50%"
     ),
-    "error": Look("triangle-alert", "Talk", "That did not work", "See below what happened.", "22%"),
+    "error": Look(
+        "triangle-alert", "Try again", "That did not work", "What happened stands below.", "22%"
+    ),
 }
 
 LIVE: Final = ("listening", "user_speaking", "thinking", "speaking")

@@ -181,7 +181,7 @@ def talk_dial(status: Any, component_id: str, **attributes: Any) -> rx.Component
             width="clamp(232px, 30vw, 336px)",
             aspect_ratio="1",
             flex="none",
-            **{NARROW: {"width": "min(68vw, 264px)"}},
+            **{NARROW: {"width": "min(60vw, 236px)"}},
         ),
         **attributes,
     )

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import reflex as rx
 
+from voice_loop.ui.controls import one_of
 from voice_loop.ui.parts import card, count, icon, small_title, spoken_only
 from voice_loop.ui.state import VoiceState
 from voice_loop.ui.theme import (
@@ -189,24 +190,30 @@ def _empty(state: type[VoiceState]) -> rx.Component:
         rx.el.button(f"“{text}”", type="button", on_click=send({"text": text}), style=asked)
         for text in EXAMPLES
     ]
+    talkable = one_of(state.status, ("idle", "error"))
     return rx.el.div(
         rx.el.p(
             "Nothing said yet",
             style={"margin": "0 0 0.25rem", "font_family": SERIF, "font_size": "1.5rem"},
         ),
-        rx.el.p(
-            "What you say and hear will stand here. Click Talk, or ask without a microphone:",
-            style={"margin": "0 auto", "max_width": "26rem", "color": colour("soft")},
-        ),
-        rx.el.div(
-            *examples,
-            style={
-                "display": "flex",
-                "flex_wrap": "wrap",
-                "justify_content": "center",
-                "gap": "0.5rem",
-                "margin_top": "1.25rem",
-            },
+        rx.cond(
+            talkable,
+            rx.fragment(
+                rx.el.p(
+                    "What you say and hear will stand here. Click Talk, or ask without a voice:",
+                    style={"margin": "0 auto", "max_width": "26rem", "color": colour("soft")},
+                ),
+                rx.el.div(
+                    *examples,
+                    style={
+                        "display": "flex",
+                        "flex_wrap": "wrap",
+                        "justify_content": "center",
+                        "gap": "0.5rem",
+                        "margin_top": "1.25rem",
+                    },
+                ),
+            ),
         ),
         style={"margin": "auto", "padding": "1rem 0", "text_align": "center"},
     )
@@ -296,7 +303,7 @@ def transcript(state: type[VoiceState]) -> rx.Component:
     )
     return rx.el.section(
         _head(state, something),
-        rx.el.div(scroller, style={"position": "relative", "flex": "1", "min_height": "12rem"}),
+        rx.el.div(scroller, style={"position": "relative", "flex": "1", "min_height": "10rem"}),
         aria_label="Transcript",
         style=surface(
             **card(
@@ -306,6 +313,7 @@ def transcript(state: type[VoiceState]) -> rx.Component:
                 height="100%",
                 min_height="20rem",
                 min_width="0",
+                **{NARROW: {"min_height": "17rem"}},
             )
         ),
     )
