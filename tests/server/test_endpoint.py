@@ -333,7 +333,7 @@ async def test_a_flood_ends_the_socket() -> None:
         served() as home,
         VoiceClient.open(home.url, ticket=home.host.ticket(), origin=ORIGIN) as client,
     ):
-        frame = encode_client(wire.InputMute(False))
+        frame = encode_client(wire.AudioChunk(0, 0, 0, bytes(9_600)))
         with anyio.fail_after(10), suppress(ConnectionClosed):
             while client.close_code is None:
                 await client.send_raw(frame)

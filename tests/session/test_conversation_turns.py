@@ -482,3 +482,63 @@ def test_the_page_ends_the_session_and_cannot_start_it_twice() -> None:
     assert stage.errors() == ["bad_frame"]
     stage.client(wire.SessionEnd())
     assert stage.end == "user"
+
+
+def test_an_answer_refused_for_its_rate_is_asked_for_once_more() -> None:
+    stage = Stage()
+    stage.user_says("Hello?")
+    stage.commands()
+    limited = base.ResponseDone("r1", "failed", error="provider_rate_limited")
+    stage.provider(base.ResponseStarted("r1"), limited)
+    assert stage.phase == "thinking"
+    stage.wait(2_000)
+    assert stage.commands() == [effects.CreateResponse()]
+    stage.provider(base.ResponseStarted("r1"), limited)
+    stage.wait(5_000)
+    assert stage.commands() == []
+    assert stage.phase == "listening"
+
+
+def test_a_user_who_speaks_meanwhile_is_not_answered_twice() -> None:
+    stage = Stage()
+    stage.user_says("Hello?")
+    stage.provider(
+        base.ResponseStarted("r1"),
+        base.ResponseDone("r1", "failed", error="provider_rate_limited"),
+    )
+    stage.commands()
+    stage.hear(1_000)
+    stage.user_says("Anybody there?", "u2")
+    stage.wait(3_000)
+    assert stage.commands() == [effects.CreateResponse()]
+
+
+def test_the_line_of_an_answer_without_a_closed_text_is_final_when_it_was_heard() -> None:
+    stage = Stage()
+    stage.user_says("Hello?")
+    stage.answer("One two", seconds=1, done=False)
+    stage.provider(base.OutputAudioDone("r1", "a1"), base.ResponseDone("r1", "incomplete"))
+    stage.played(1_000, "finished")
+    assert [u.final for u in stage.lines().values()][-1]
+
+
+def test_more_tool_calls_than_can_run_are_answered_at_once() -> None:
+    stage = Stage()
+    stage.user_says("Go.")
+    stage.commands()
+    stage.provider(base.ResponseStarted("r1"))
+    for number in range(34):
+        stage.provider(base.ToolCall("r1", f"f{number}", f"c{number}", "clock", "{}"))
+    stage.provider(base.ToolCall("r1", "f0", "c0", "clock", "{}"))
+    assert len(stage.tools) == 32
+    assert [type(command) for command in stage.commands()] == [effects.AddToolResult] * 2
+
+
+def test_one_message_of_the_provider_is_timed_by_its_first_chunk() -> None:
+    stage = Stage()
+    stage.user_says("Hello?")
+    stage.provider(base.ResponseStarted("r1"))
+    conversation = stage.conversation
+    conversation.on_provider(base.OutputAudio("r1", "a1", bytes(48_000)), stage.now_ms)
+    chunks = [f for f in conversation.out.frames if isinstance(f.event, wire.AudioChunk)]
+    assert [f.received_ms for f in chunks] == [stage.now_ms, None, None, None, None]

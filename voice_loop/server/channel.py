@@ -11,7 +11,7 @@ import logging
 from typing import Final
 
 import anyio
-from starlette.websockets import WebSocket, WebSocketState
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from voice_loop.errors import SessionClosed, WireError
 from voice_loop.latency.clock import Clock
@@ -20,6 +20,9 @@ from voice_loop.protocol.events import ClientEvent, ErrorEvent
 from voice_loop.server.rate import FrameRate
 
 CLOSE_MS: Final = 1_000
+
+_CLOSED: Final = (WebSocketDisconnect, OSError, RuntimeError)
+"""Starlette and servers say "closed" in several ways; all mean the same here."""
 
 logger = logging.getLogger(__name__)
 
@@ -56,8 +59,7 @@ class WebSocketChannel:
                 await self._websocket.send_text(data)
             else:
                 await self._websocket.send_bytes(data)
-        except (OSError, RuntimeError):
-            # Starlette and servers say "closed" in several ways; all mean the same here.
+        except _CLOSED:
             self._gone = True
             raise SessionClosed("gone") from None
 
@@ -77,5 +79,5 @@ class WebSocketChannel:
         with anyio.move_on_after(CLOSE_MS / 1000, shield=True):
             try:
                 await self._websocket.close(close_code, reason)
-            except (OSError, RuntimeError):
+            except _CLOSED:
                 logger.debug("the socket was closed already")

@@ -32,6 +32,8 @@ from voice_loop.session.turn import TurnMachine
 
 SILENT_BROWSER_MS: Final = 5_000
 """Beyond the time that what was sent needs: then it counts as played."""
+RATE_LIMIT_MS: Final = 2_000
+"""Pause before an answer that was refused for its rate is asked for again."""
 MAX_TOOL_CALLS: Final = 32
 
 
@@ -53,6 +55,8 @@ class Answering:
         self._first_delta_turn = 0
         self._leading_silence = LeadingSilence()
         self._silent_deadline: float | None = None
+        self._retry_ms: float | None = None
+        self._retried_turn = 0
 
     # What the others ask.
 
@@ -72,7 +76,9 @@ class Answering:
 
     @property
     def working(self) -> bool:
-        """Tools run for the present turn."""
+        """Tools run for the present turn, or it will be asked again."""
+        if self._retry_ms is not None:
+            return True
         return any(turn == self._machine.turn for _, turn, _ in self._calls.values())
 
     def said_in_this_turn(self) -> str:
@@ -162,12 +168,22 @@ class Answering:
                 self._break_off(entry)
             else:
                 self._complete(entry)
+                self._captions.end(entry)
                 if entry.finished:
                     self._show(entry)
         self._response_items = []
         if broken:
-            self._error(event.error or "provider_failed")
+            code = event.error or "provider_failed"
+            self._error(code)
+            self._try_again(code, turn, now_ms)
         self.pump(now_ms)
+
+    def _try_again(self, code: str, turn: int, now_ms: float) -> None:
+        """Too many requests is the one failure that passes by itself: ask once more."""
+        unheard = not any(e.heard for e in self.ledger if e.turn == turn)
+        if code == "provider_rate_limited" and unheard and turn != self._retried_turn:
+            self._retried_turn = turn
+            self._retry_ms = now_ms + RATE_LIMIT_MS
 
     def _break_off(self, entry: ItemAudio) -> None:
         if entry.over:
@@ -219,6 +235,8 @@ class Answering:
             if isinstance(event, AudioChunk):
                 self.ledger.send(event.turn, event.item, len(event.pcm) // 2)
                 self._out.send(event, now_ms if fresh else None)
+                # One message in, several out: its delay is that of the first.
+                fresh = False
             else:
                 self._out.send(event)
         self.watch_browser(now_ms)
@@ -278,6 +296,7 @@ class Answering:
         if not self.busy and not self.working:
             return False
         self._stopped_turn = self._machine.turn
+        self._retry_ms = None
         self._mark("interrupted", now_ms, self._machine.turn)
         active = self._machine.cancel(now_ms)
         for step in barge_in.decide(self.ledger.open_items(), response_active=active):
@@ -316,13 +335,19 @@ class Answering:
         for call_id in list(self._calls):
             self._tool_update(call_id, "failed")
         self._calls.clear()
+        self._retry_ms = None
         self._response_items = []
         return unheard
 
     def deadline(self) -> float | None:
-        return self._silent_deadline
+        times = (self._silent_deadline, self._retry_ms)
+        return min((t for t in times if t is not None), default=None)
 
     def tick(self, now_ms: float) -> None:
+        if self._retry_ms is not None and now_ms >= self._retry_ms:
+            self._retry_ms = None
+            if self._machine.turn == self._retried_turn:
+                self._machine.owe()
         if self._silent_deadline is not None and now_ms >= self._silent_deadline:
             self._silent_deadline = None
             playing = self.ledger.open_items()

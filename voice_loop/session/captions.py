@@ -38,6 +38,10 @@ class Captions:
         line.text = text or line.text if final else line.text + delta
         line.whole = line.whole or final
 
+    def end(self, entry: ItemAudio) -> None:
+        """No more words come, whether the provider closed the text or not."""
+        self._line(entry).whole = True
+
     def _line(self, entry: ItemAudio) -> _Line:
         line = self._lines.get(entry.item_id)
         if line is None:

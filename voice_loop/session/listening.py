@@ -83,12 +83,13 @@ class Listening:
         self._utterances: dict[str, _Utterance] = {}
         self._lines = 0
         self._held_samples = 0
-        self._floor_sound = 0
         self._interrupted = False
         """The floor was taken from the assistant, not in silence."""
         self._own_commit: tuple[float, bool] | None = None
         """Until when a commit of ours may be answered; and whether the answer was asked for."""
         self._grace_ms: float | None = None
+        self._onset_ms: float | None = None
+        """Of a confirmed sound whose interruption is not carried out yet."""
         self.sounds = SoundLog()
         self.appended = AppendLedger()
         self.options = StartOptions()
@@ -106,10 +107,10 @@ class Listening:
             case "confirmed":
                 self._confirmed(sound, event, now_ms)
             case "rejected":
-                self._sound_over(sound, now_ms)
+                self._sound_over(now_ms)
             case "ended":
                 self._client_mark("speech_ended", event.client_at_ms)
-                self._sound_over(sound, now_ms)
+                self._sound_over(now_ms)
 
     def _confirmed(self, sound: Sound, event: UserSpeech, now_ms: float) -> None:
         if self._machine.floor == "user":
@@ -118,14 +119,14 @@ class Listening:
             # The page flushes first and says then what was heard.
             if self.options.barge_in:
                 self._grace_ms = now_ms + BARGE_IN_GRACE_MS
+                self._onset_ms = event.client_onset_ms
             return
         else:
             self._interrupted = self._answering.interrupt(now_ms)
             self._machine.take_floor(now_ms)
-        self._floor_sound = sound.id
         self._client_mark("speech_onset", event.client_onset_ms)
 
-    def _sound_over(self, sound: Sound, now_ms: float) -> None:
+    def _sound_over(self, now_ms: float) -> None:
         if not self.sounds.any_open:
             self._machine.speech_over(now_ms, interruption=self._interrupted)
 
@@ -139,6 +140,9 @@ class Listening:
     def _take_floor_back(self, now_ms: float) -> None:
         if self._machine.take_floor(now_ms):
             self._interrupted = True
+        if self._onset_ms is not None:
+            self._client_mark("speech_onset", self._onset_ms)
+            self._onset_ms = None
         if not self.sounds.any_open:
             # The sound may be over already: no further end will come for it.
             self._machine.speech_over(now_ms, interruption=True)
