@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.component.fakes import Component, Page, browser
+from tests.component.driver import Component
+from tests.component.fake_page import Page, browser
 
 
 @pytest.fixture

@@ -7,7 +7,10 @@ from typing import get_args
 
 import pytest
 
-from tests.component.fakes import Component, Obj, Page, Stream, Track
+from tests.component.driver import Component
+from tests.component.fake_audio import Stream, Track
+from tests.component.fake_page import Page
+from tests.component.fake_values import Obj
 from voice_loop.protocol.events import (
     AppCommand,
     AudioChunk,
@@ -571,7 +574,7 @@ def test_a_microphone_without_a_server_hands_its_audio_to_the_app(page: Page) ->
 def test_levels_are_written_onto_the_meters_and_told_at_most_four_times_a_second(
     page: Page,
 ) -> None:
-    from tests.component.fakes import Element
+    from tests.component.fake_values import Element
 
     levels: list[Obj] = []
     meter = Element()

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 from reflex_voice_audio.browser.entry import VoiceAudio
 
-from tests.component.fakes import Element, Obj, Page, React, js, react
+from tests.component.fake_page import Page
+from tests.component.fake_react import React, react
+from tests.component.fake_values import Element, Obj, js
 from voice_loop.protocol.events import InputMute
 
 

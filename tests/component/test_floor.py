@@ -6,7 +6,10 @@ from typing import Any
 
 import pytest
 
-from tests.component.fakes import Component, Element, Page, Socket
+from tests.component.driver import Component
+from tests.component.fake_page import Page
+from tests.component.fake_socket import Socket
+from tests.component.fake_values import Element
 from voice_loop.protocol.events import (
     AudioChunk,
     InputCancel,

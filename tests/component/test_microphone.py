@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from tests.component.fakes import Component, Obj, Page, Stream, Track
+from tests.component.driver import Component
+from tests.component.fake_audio import Stream, Track
+from tests.component.fake_page import Page
+from tests.component.fake_values import Obj
 from voice_loop.protocol.events import AudioChunk
 
 

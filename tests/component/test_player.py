@@ -14,7 +14,9 @@ from reflex_voice_audio.browser.jsapi import ArrayBuffer, Float32Array
 from reflex_voice_audio.browser.player import Player
 from reflex_voice_audio.browser.playout import Playout
 
-from tests.component.fakes import Context, Page, browser, bytearray_of
+from tests.component.fake_audio import Context
+from tests.component.fake_page import Page, browser
+from tests.component.fake_values import bytearray_of
 
 RATE_HZ = 48_000
 QUANTUM = 128

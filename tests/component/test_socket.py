@@ -17,7 +17,8 @@ from reflex_voice_audio.browser.socket import (
     VoiceSocket,
 )
 
-from tests.component.fakes import Page, browser, bytearray_of, js
+from tests.component.fake_page import Page, browser
+from tests.component.fake_values import bytearray_of, js
 from voice_loop.protocol.events import (
     AudioChunk,
     ClockPing,

@@ -28,9 +28,9 @@ PAGE_NAMES: Final = _words(
     "AbortController AbortSignal Array ArrayBuffer AudioContext AudioWorkletNode Blob CustomEvent "
     "DOMException DataView Date Error Event File Float32Array Float64Array Headers Int16Array "
     "Int32Array JSON Map Math MediaStream MessageChannel Object Promise Reflect RegExp Set "
-    "String TextDecoder TextEncoder URL URLSearchParams Uint8Array WebSocket bound btoa clearInterval "
-    "clearTimeout console crypto decodeURIComponent document encodeURIComponent fetch globalThis "
-    "history isFinite isNaN localStorage location navigator parseFloat parseInt performance "
+    "String TextDecoder TextEncoder URL URLSearchParams Uint8Array WebSocket bound btoa "
+    "clearInterval clearTimeout console crypto decodeURIComponent document encodeURIComponent "
+    "fetch globalThis history isFinite isNaN localStorage location navigator parseFloat parseInt performance "
     "queueMicrotask requestAnimationFrame cancelAnimationFrame sessionStorage setInterval "
     "setTimeout structuredClone undefined window Infinity NaN"
 )
