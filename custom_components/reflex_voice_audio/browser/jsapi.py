@@ -30,8 +30,8 @@ PAGE_NAMES: Final = _words(
     "Int32Array JSON Map Math MediaStream MessageChannel Object Promise Reflect RegExp Set "
     "String TextDecoder TextEncoder URL URLSearchParams Uint8Array WebSocket bound btoa "
     "clearInterval clearTimeout console crypto decodeURIComponent document encodeURIComponent "
-    "fetch globalThis history isFinite isNaN localStorage location navigator parseFloat parseInt performance "
-    "queueMicrotask requestAnimationFrame cancelAnimationFrame sessionStorage setInterval "
+    "fetch globalThis history isFinite isNaN localStorage location navigator parseFloat parseInt "
+    "performance queueMicrotask requestAnimationFrame cancelAnimationFrame sessionStorage setInterval "
     "setTimeout structuredClone undefined window Infinity NaN"
 )
 
