@@ -31,8 +31,8 @@ PAGE_NAMES: Final = _words(
     "String TextDecoder TextEncoder URL URLSearchParams Uint8Array WebSocket bound btoa "
     "clearInterval clearTimeout console crypto decodeURIComponent document encodeURIComponent "
     "fetch globalThis history isFinite isNaN localStorage location navigator parseFloat parseInt "
-    "performance queueMicrotask requestAnimationFrame cancelAnimationFrame sessionStorage setInterval "
-    "setTimeout structuredClone undefined window Infinity NaN"
+    "performance queueMicrotask requestAnimationFrame cancelAnimationFrame sessionStorage "
+    "setInterval setTimeout structuredClone undefined window Infinity NaN"
 )
 
 T = TypeVar("T")
