@@ -18,12 +18,28 @@ dotenv.load_dotenv(Path(__file__).parent / ".env")
 if importlib.util.find_spec("reflex_voice_audio") is None:
     sys.path.insert(0, str(Path(__file__).parent / "custom_components"))
 
+# Production serves everything on PORT; development gives it to the page and keeps 8000 for the
+# backend; a backend alone takes it itself. What is no number is blamed when the server starts.
+_port = os.environ.get("PORT", "").strip()
+_backend_only = "--backend-only" in sys.argv or os.environ.get("REFLEX_BACKEND_ONLY") == "True"
+_chosen = int(_port) if _port.isdecimal() else None
+
+from voice_loop.config import Settings  # noqa: E402  # after the path above
+from voice_loop.errors import ConfigError  # noqa: E402  # as above
+
+if "run" in sys.argv[1:]:
+    # A wrong setting stops the start, with its sentence alone; an export needs no settings.
+    try:
+        Settings.from_env(os.environ)
+    except ConfigError as error:
+        raise SystemExit(f"Voice Loop cannot start: {error.message}") from None
+
 import reflex as rx  # noqa: E402  # after the environment above: Reflex reads it when imported
 
 config = rx.Config(
     app_name="voice_loop",
-    # Production serves everything here; development keeps 8000 for the backend.
-    frontend_port=int(os.environ.get("PORT") or 3000),
+    frontend_port=None if _backend_only else _chosen,
+    backend_port=_chosen if _backend_only else None,
     plugins=[rx.plugins.SitemapPlugin(), rx.plugins.RadixThemesPlugin()],
     show_built_with_reflex=False,
 )

@@ -95,9 +95,15 @@ class VoiceLoop:
             self._config_error = error
             return Settings()
 
-    @property
-    def api(self) -> Any:
-        """An ASGI app with the WebSocket route: for `rx.App(api_transformer=...)`."""
+    def api(self, asgi_app: Any) -> Any:
+        """Adds the WebSocket's route: for `rx.App(api_transformer=voice.api)`.
+
+        Reflex calls it when a server starts, and never for an export. A setting that cannot work
+        ends the process here with its sentence; out of the lifespan it would come in a traceback.
+        """
+        if self._config_error is not None:
+            raise SystemExit(self._config_error.message)
+        self.server.app.mount("", asgi_app)
         return self.server.app
 
     @property
@@ -115,7 +121,7 @@ class VoiceLoop:
         """From the server's start to its end. Raises ConfigError for a setting that cannot work."""
         if self._config_error is not None:
             logger.error("%s", self._config_error.message)
-            raise self._config_error
+            raise ConfigError(self._config_error.message) from None
         async with AsyncExitStack() as stack:
             stack.enter_context(self._exporter.running())
             if self.unavailable() is None and self.settings.active_provider == "local":
@@ -178,6 +184,7 @@ class VoiceLoop:
             id=self.component_id,
             path=self.settings.path,
             ws_url=VoiceState.ws_url,
+            turn_detection=rx.cond(VoiceState.push_to_talk, "push_to_talk", "server_vad"),
             barge_in=VoiceState.barge_in,
             on_ticket=VoiceState.ticket_asked,
             on_status=VoiceState.status_changed,
