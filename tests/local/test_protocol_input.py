@@ -20,7 +20,7 @@ from tests.local.realtime_client import (
     tone,
 )
 from voice_loop.audio.pcm import bytes_to_ms, ms_to_bytes
-from voice_loop.local import serve
+from voice_loop.local import LocalOptions, serve
 from voice_loop.local.brain.base import Say, Wait
 from voice_loop.local.brain.scripted import ScriptedResponder
 from voice_loop.local.detector import LevelDetector
@@ -285,9 +285,9 @@ async def test_a_turn_that_ends_during_an_answer_that_goes_on_says_why_it_gets_n
 
 async def test_nothing_said_for_the_idle_timeout_prompts_the_assistant() -> None:
     responder = ScriptedResponder(["Hi.", "Still there?"])
-    async with conversation(responder, ms_per_word=50) as client:
-        await client.turn_detection(idle_timeout_ms=100)
-        await client.append(silence(500))
+    async with conversation(responder, options=LocalOptions(idle_scale=0.01)) as client:
+        await client.turn_detection(idle_timeout_ms=5000)
+        await client.append(silence(7000), 500)
         await client.ask("Hello")
         frames = await client.until("response.done")
     assert kinds(frames)[:4] == [
@@ -296,16 +296,16 @@ async def test_nothing_said_for_the_idle_timeout_prompts_the_assistant() -> None
         "conversation.item.added",
         "conversation.item.done",
     ]
-    assert frames[0]["audio_end_ms"] == 500
-    assert frames[0]["audio_start_ms"] == 400
+    assert frames[0]["audio_end_ms"] == 7000
+    assert frames[0]["audio_start_ms"] == 2000
     assert frames[1]["item_id"] == frames[0]["item_id"]
     assert "Still there?" in str(frames[-1])
 
 
 async def test_speech_stops_the_idle_timer() -> None:
     responder = ScriptedResponder(["Hi.", "You spoke."])
-    async with conversation(responder, ms_per_word=10) as client:
-        await client.turn_detection(idle_timeout_ms=1500)
+    async with conversation(responder, options=LocalOptions(idle_scale=0.4)) as client:
+        await client.turn_detection(idle_timeout_ms=5000)
         await client.ask("Hello")
         await client.append(tone(300))
         await client.expect("input_audio_buffer.speech_started")

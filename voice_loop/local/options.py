@@ -46,6 +46,8 @@ class LocalOptions:
     """Pause between `response.created` and the first output: stands for a remote model's delay."""
     expire_after_s: float = 3600.0
     """Longest session."""
+    idle_scale: float = 1.0
+    """Shortens `idle_timeout_ms`, which is at least 5 s, for tests."""
     send_timeout_s: float = 15.0
     """A client that takes nothing for this long is closed."""
     max_sessions: int = 64

@@ -293,7 +293,8 @@ class RealtimeSession:
             return
         timeout_ms = detection.get("idle_timeout_ms")
         if timeout_ms is not None:
-            await self._wait_idle(response.audio_ms + timeout_ms, timeout_ms)
+            wait_ms = (response.audio_ms + timeout_ms) * self.options.idle_scale
+            await self._wait_idle(wait_ms, timeout_ms)
 
     async def _wait_idle(self, wait_ms: float, timeout_ms: int) -> None:
         """The user says nothing after an answer: prompt for more, as if a turn had ended."""

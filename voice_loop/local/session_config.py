@@ -110,7 +110,7 @@ _TURN_DETECTION: Final = tagged(
                 "threshold": number(0, 1),
                 "prefix_padding_ms": integer(0, 5000),
                 "silence_duration_ms": integer(0, 10000),
-                "idle_timeout_ms": nullable(integer(1, 120000)),
+                "idle_timeout_ms": nullable(integer(5000, 30000)),
                 "create_response": boolean,
                 "interrupt_response": boolean,
             }
