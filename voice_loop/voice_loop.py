@@ -10,7 +10,13 @@ from voice_loop.embed import VoiceLoop
 from voice_loop.ui.page import DESCRIPTION, TITLE, page
 
 voice = VoiceLoop()
-logging.getLogger("voice_loop").setLevel(voice.settings.log_level)
+# Reflex shows only its own records; what this app has to say goes the same way.
+logger = logging.getLogger("voice_loop")
+logger.setLevel(voice.settings.log_level)
+if not logger.handlers:
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(levelname)s: %(message)s"))
+    logger.addHandler(handler)
 
 app = rx.App(api_transformer=voice.api)
 voice.attach(app)

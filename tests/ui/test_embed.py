@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import pytest
 import reflex as rx
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+from starlette.testclient import TestClient
 
 from voice_loop.config import Settings
 from voice_loop.embed import VoiceLoop
@@ -19,6 +24,31 @@ async def test_a_wrong_setting_stops_the_start_and_not_the_import() -> None:
     with pytest.raises(ConfigError, match="PORT"):
         async with voice.lifespan():
             pass
+
+
+async def test_where_a_server_starts_a_wrong_setting_ends_it_with_its_sentence_alone() -> None:
+    voice = VoiceLoop(environ={"VOICE_VAD_THRESHOLD": "many"})
+    with pytest.raises(SystemExit) as caught:
+        voice.api(Starlette())
+    assert str(caught.value.code).startswith("VOICE_VAD_THRESHOLD must be a number from 0 to 1")
+
+
+async def test_beside_the_socket_everything_is_still_the_apps() -> None:
+    def hello(request: Request) -> PlainTextResponse:
+        return PlainTextResponse("hello")
+
+    voice = VoiceLoop(Settings(path="/speak"))
+    client = TestClient(voice.api(Starlette(routes=[Route("/hello", hello)])))
+    assert client.get("/hello").text == "hello"
+    with client.websocket_connect("/speak", subprotocols=["voice-loop.v1"]) as socket:
+        socket.send_text("nonsense")
+        assert socket.receive_json()["code"] in {"bad_start", "bad_frame"}
+
+
+def test_the_component_begins_in_the_mode_that_the_page_shows() -> None:
+    props = " ".join(VoiceLoop(Settings()).audio().render()["props"])
+    assert "turnDetection" in props
+    assert "push_to_talk_rx_state_" in props
 
 
 async def test_a_key_leads_to_openai_and_stays_out_of_sight() -> None:
