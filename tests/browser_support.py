@@ -39,14 +39,21 @@ def find_chromium(playwright: Playwright) -> str | None:
 
 
 def launch_chromium(
-    playwright: Playwright, *, microphone: Path | None = None, extra: tuple[str, ...] = ()
+    playwright: Playwright,
+    *,
+    microphone: Path | None = None,
+    device: bool = True,
+    extra: tuple[str, ...] = (),
 ) -> Browser:
     """A headless Chromium. With `microphone` (a WAV) it has a fake device that plays the file
-    once and grants the permission; without it the device is Chromium's beeping one."""
+    once and grants the permission; without it the device is Chromium's beeping one, and nobody
+    answers the question about it; without `device` there is none."""
     path = find_chromium(playwright)
     if path is None:
         raise RuntimeError("There is no Chromium. Run `make browser`, which finds or installs one.")
-    flags = [*FLAGS, "--use-fake-device-for-media-stream", *extra]
+    flags = [*FLAGS, *extra]
+    if device:
+        flags.append("--use-fake-device-for-media-stream")
     if microphone is not None:
         flags += [
             "--use-fake-ui-for-media-stream",

@@ -42,13 +42,14 @@ def arrive(playwright: Playwright, tmp_path: Path) -> Iterator[Arrive]:
         url: str,
         *,
         microphone: Samples | None = None,
+        device: bool = True,
         extra: tuple[str, ...] = (),
         **options: object,
     ) -> Visitor:
         wav = None
         if microphone is not None:
             wav = write_wav(tmp_path / f"microphone{len(browsers)}.wav", microphone)
-        browser = launch_chromium(playwright, microphone=wav, extra=extra)
+        browser = launch_chromium(playwright, microphone=wav, device=device, extra=extra)
         browsers.append(browser)
         context = browser.new_context(**options)  # type: ignore[arg-type]  # handed on as they are
         install_tap(context)
