@@ -1,0 +1,361 @@
+"""What the relay costs: time and CPU, against a bare echo route on the same server.
+
+    python -m benchmarks.relay --quick      one and eight sessions, a few seconds each
+    python -m benchmarks.relay              1, 8, 32 and 64 sessions
+
+Each session sends a 20 ms chunk every 20 ms and gets one back, as in a conversation in which both
+sides speak at once. The bare route is measured first with the same chunks on the same server
+process. Times are of one monotonic clock, read by the sender and the receiver of a frame, so they
+hold two sockets and two schedulers besides the relay; what the relay says of itself (received →
+handed on) stands beside them. CPU is that of the server's worker process, from the kernel.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import dataclasses
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import psutil
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
+from websockets.typing import Origin, Subprotocol
+
+from benchmarks.relay_host import ORIGIN, PROVIDER_VARIABLE, settings
+from benchmarks.relay_peer import STAMP
+from benchmarks.tables import load_average, save, table
+from tests.browser.served_app import free_port
+from voice_loop.audio.pcm import SAMPLE_RATE_HZ, samples_to_ms
+from voice_loop.latency.percentiles import nearest_rank
+from voice_loop.protocol import events as wire
+from voice_loop.protocol.codec import encode_client
+from voice_loop.protocol.frames import HEADER
+from voice_loop.providers.scripted import ScriptedProviders
+from voice_loop.server.mount import VoiceServer
+
+ROOT: Final = Path(__file__).resolve().parents[1]
+CHUNK_SAMPLES: Final = SAMPLE_RATE_HZ // 50
+CHUNK_S: Final = 0.02
+WARM_UP_S: Final = 1.5
+REPORT_EVERY: Final = 5
+"""Chunks: a page reports every 100 ms while playing."""
+PING_EVERY: Final = 100
+BUFFERED_MS: Final = 100
+START_TIMEOUT_S: Final = 30.0
+TARGET_MS: Final = 5.0
+TARGET_RATIO: Final = 2.5
+REST: Final = bytes(2 * CHUNK_SAMPLES - STAMP.size)
+
+
+@dataclasses.dataclass
+class Phase:
+    """What one route did with a number of sessions."""
+
+    up_ms: list[float] = dataclasses.field(default_factory=list)
+    down_ms: list[float] = dataclasses.field(default_factory=list)
+    both_ms: list[float] = dataclasses.field(default_factory=list)
+    late_ms: list[float] = dataclasses.field(default_factory=list)
+    """How late the load itself was: beyond a few milliseconds its figures are its own."""
+    cpu_s: float = 0.0
+    measured_s: float = 0.0
+    measuring: bool = False
+
+    def heard(self, stamped: bytes) -> None:
+        """A chunk came back."""
+        if not self.measuring:
+            return
+        now_ms = time.monotonic() * 1000
+        sent_ms, up_ms = STAMP.unpack_from(stamped)
+        if up_ms:
+            self.up_ms.append(up_ms)
+            self.down_ms.append(now_ms - sent_ms)
+            self.both_ms.append(up_ms + now_ms - sent_ms)
+        else:
+            self.both_ms.append(now_ms - sent_ms)
+
+
+def percentile(values: list[float], percent: float) -> float | None:
+    return nearest_rank(sorted(values), percent) if values else None
+
+
+def stamped_chunk() -> bytes:
+    return STAMP.pack(time.monotonic() * 1000, 0.0) + REST
+
+
+async def every_chunk(offset_s: float, phase: Phase, send: Callable[[int], Awaitable[None]]) -> None:
+    """`send(number)` every 20 ms, on a grid that does not slip."""
+    begin_s = time.monotonic() + offset_s
+    number = 0
+    while True:
+        due_s = begin_s + number * CHUNK_S
+        await asyncio.sleep(max(0.0, due_s - time.monotonic()))
+        if phase.measuring:
+            phase.late_ms.append((time.monotonic() - due_s) * 1000)
+        await send(number)
+        number += 1
+
+
+class Page:
+    """One session of the product, played by the load."""
+
+    def __init__(self, socket: ClientConnection, phase: Phase) -> None:
+        self._socket = socket
+        self._phase = phase
+        self._seq = 0
+        self._received_seq = 0
+        self._received_samples = 0
+        self._turn = 0
+
+    async def begin(self, ticket: str) -> None:
+        """Open a session and let the assistant speak."""
+        await self._socket.send(encode_client(wire.SessionStart(0.0, ticket)))
+        await self._until("session.ready")
+        await self._send(wire.InputText("go", seq=self._next()))
+
+    async def _until(self, kind: str) -> None:
+        async for frame in self._socket:
+            if isinstance(frame, str) and json.loads(frame)["type"] == kind:
+                return
+
+    def _next(self) -> int:
+        self._seq += 1
+        return self._seq
+
+    async def _send(self, event: wire.ClientEvent) -> None:
+        await self._socket.send(encode_client(event))
+
+    async def send(self, number: int) -> None:
+        """A chunk; and what a page says besides."""
+        chunk = wire.AudioChunk(0, 0, number * CHUNK_SAMPLES, stamped_chunk(), self._next())
+        await self._send(chunk)
+        if number % REPORT_EVERY == 0 and self._turn:
+            played_ms = max(0.0, samples_to_ms(self._received_samples) - BUFFERED_MS)
+            await self._send(
+                wire.PlaybackReport(
+                    self._turn, 0, "playing", played_ms, BUFFERED_MS, 0, 0, 20,
+                    time.monotonic() * 1000, received_seq=self._received_seq, seq=self._next(),
+                )
+            )  # fmt: skip
+        if number % PING_EVERY == 0:
+            await self._send(
+                wire.ClockPing(number, 0.0, 0.0, 1.0, received_seq=self._received_seq)
+            )
+
+    async def listen(self) -> None:
+        """Take what comes; the audio is measured."""
+        async for frame in self._socket:
+            if isinstance(frame, str):
+                self._received_seq = max(self._received_seq, json.loads(frame).get("seq", 0))
+                continue
+            _, _, _, seq, self._turn, _ = HEADER.unpack_from(frame)
+            self._received_seq = seq
+            self._received_samples += (len(frame) - HEADER.size) // 2
+            self._phase.heard(frame[HEADER.size :])
+
+
+async def talk(url: str, ticket: str, offset_s: float, phase: Phase) -> None:
+    """One session of the product until cancelled."""
+    async with connect(
+        f"{url}/voice", origin=Origin(ORIGIN), subprotocols=[Subprotocol(wire.SUBPROTOCOL)],
+        compression=None, close_timeout=0.5,
+    ) as socket:  # fmt: skip
+        page = Page(socket, phase)
+        await page.begin(ticket)
+        await _both(page.listen(), every_chunk(offset_s, phase, page.send))
+
+
+async def bounce(url: str, offset_s: float, phase: Phase) -> None:
+    """One session of the bare route until cancelled."""
+    async with connect(f"{url}/echo", compression=None, close_timeout=0.5) as socket:
+
+        async def send(number: int) -> None:
+            await socket.send(HEADER.pack(1, 1, 0, number, 0, 0) + stamped_chunk())
+
+        async def listen() -> None:
+            async for frame in socket:
+                assert isinstance(frame, bytes)
+                phase.heard(frame[HEADER.size :])
+
+        await _both(listen(), every_chunk(offset_s, phase, send))
+
+
+async def _both(*works: Awaitable[None]) -> None:
+    with contextlib.suppress(ConnectionClosed):
+        await asyncio.gather(*works)
+
+
+async def measure(
+    worker: psutil.Process, seconds: float, works: list[Callable[[Phase], Awaitable[None]]]
+) -> Phase:
+    """Let all of them run, warm up, and look for `seconds`."""
+    phase = Phase()
+    tasks = [asyncio.ensure_future(work(phase)) for work in works]
+    try:
+        await asyncio.sleep(WARM_UP_S)
+        before, began_s = worker.cpu_times(), time.monotonic()
+        phase.measuring = True
+        await asyncio.sleep(seconds)
+        phase.measuring = False
+        after = worker.cpu_times()
+        phase.measured_s = time.monotonic() - began_s
+        phase.cpu_s = after.user + after.system - before.user - before.system
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    failed = [task for task in tasks if task.done() and not task.cancelled() and task.exception()]
+    if failed:
+        raise RuntimeError(f"{len(failed)} sessions broke") from failed[0].exception()
+    return phase
+
+
+@contextlib.contextmanager
+def running(command: list[str], **environment: str) -> Iterator[subprocess.Popen[str]]:
+    """A process of ours; asked to end, then made to."""
+    process = subprocess.Popen(
+        command, cwd=ROOT, text=True, stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'custom_components'}", **environment},
+    )  # fmt: skip
+    try:
+        yield process
+    finally:
+        process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(10)
+        process.kill()
+
+
+@contextlib.asynccontextmanager
+async def served() -> AsyncIterator[tuple[str, psutil.Process]]:
+    """Peer and server; the server's address and its worker process."""
+    peer_port, port = free_port(), free_port()
+    peer = [sys.executable, "-m", "benchmarks.relay_peer", str(peer_port)]
+    granian = [
+        sys.executable, "-m", "granian", "--interface", "asgi", "--factory", "--workers", "1",
+        "--host", "127.0.0.1", "--port", str(port), "--no-log", "benchmarks.relay_host:make_app",
+    ]  # fmt: skip
+    provider = {PROVIDER_VARIABLE: f"http://127.0.0.1:{peer_port}/v1"}
+    with running(peer) as first, running(granian, **provider) as process:
+        assert first.stdout is not None
+        await asyncio.to_thread(first.stdout.readline)
+        await asyncio.to_thread(_until_up, port)
+        (worker,) = _workers(process.pid)
+        yield f"127.0.0.1:{port}", worker
+
+
+def _workers(pid: int) -> list[psutil.Process]:
+    """The processes that serve, without Python's resource tracker."""
+    children = psutil.Process(pid).children()
+    return [one for one in children if "resource_tracker" not in " ".join(one.cmdline())]
+
+
+def _until_up(port: int) -> None:
+    deadline_s = time.monotonic() + START_TIMEOUT_S
+    while True:
+        try:
+            _figures(f"127.0.0.1:{port}")
+            return
+        except OSError:
+            if time.monotonic() > deadline_s:
+                raise
+            time.sleep(0.1)
+
+
+def _figures(address: str) -> dict[str, dict[str, float]]:
+    with urllib.request.urlopen(f"http://{address}/figures", timeout=5) as response:
+        found: dict[str, dict[str, float]] = json.load(response)
+        return found
+
+
+async def compare(sessions: int, seconds: float) -> dict[str, Any]:
+    """Both routes with as many sessions, on one fresh server."""
+    issuer = VoiceServer(settings(), provider_factory=ScriptedProviders())
+    step_s = CHUNK_S / sessions
+    async with served() as (address, worker):
+        url = f"ws://{address}"
+        bare = await measure(
+            worker, seconds,
+            [lambda phase, i=i: bounce(url, i * step_s, phase) for i in range(sessions)],
+        )  # fmt: skip
+        tickets = [issuer.issue_ticket(f"page{i}", ORIGIN, "192.0.2.1") for i in range(sessions)]
+        relay = await measure(
+            worker, seconds,
+            [
+                lambda phase, i=i, ticket=ticket: talk(url, ticket, i * step_s, phase)
+                for i, ticket in enumerate(tickets)
+            ],
+        )  # fmt: skip
+        own = await asyncio.to_thread(_figures, address)
+    return row_of(sessions, bare, relay, own)
+
+
+def row_of(
+    sessions: int, bare: Phase, relay: Phase, own: dict[str, dict[str, float]]
+) -> dict[str, Any]:
+    """The figures of one number of sessions."""
+    cost = {
+        name: 1000 * phase.cpu_s / (sessions * phase.measured_s)
+        for name, phase in (("bare", bare), ("relay", relay))
+    }
+    expected = sessions * relay.measured_s / CHUNK_S
+    return {
+        "sessions": sessions,
+        "own up p95 ms": own.get("relay_up_ms", {}).get("p95"),
+        "own down p95 ms": own.get("relay_down_ms", {}).get("p95"),
+        "up p50 ms": percentile(relay.up_ms, 50),
+        "up p95 ms": percentile(relay.up_ms, 95),
+        "down p50 ms": percentile(relay.down_ms, 50),
+        "down p95 ms": percentile(relay.down_ms, 95),
+        "bare there and back p95 ms": percentile(bare.both_ms, 95),
+        "relay CPU ms/s": cost["relay"],
+        "bare CPU ms/s": cost["bare"],
+        "ratio": cost["relay"] / cost["bare"] if cost["bare"] else None,
+        "chunks back %": 100 * len(relay.down_ms) / expected,
+        "load late p95 ms": percentile(relay.late_ms, 95),
+        "machine load": load_average(),
+    }
+
+
+def verdict(rows: list[dict[str, Any]]) -> list[str]:
+    """The targets, on the row they are set for."""
+    said = []
+    for row in rows:
+        if row["sessions"] == 8:
+            worst = max(row["own up p95 ms"], row["own down p95 ms"])
+            word = "met" if worst <= TARGET_MS else "missed"
+            said.append(f"relay p95 each way <= {TARGET_MS:g} ms with 8 sessions: {word}")
+    ratios = [row["ratio"] for row in rows if row["ratio"] is not None]
+    if ratios:
+        word = "met" if statistics.median(ratios) <= TARGET_RATIO else "missed"
+        said.append(f"CPU <= {TARGET_RATIO:g} times the bare route (median of rows): {word}")
+    return said
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--quick", action="store_true", help="one and eight sessions, 4 s each")
+    parser.add_argument("--sessions", type=int, nargs="+", default=None)
+    parser.add_argument("--seconds", type=float, default=None, help="measured, for each route")
+    given = parser.parse_args()
+    counts = given.sessions or ([1, 8] if given.quick else [1, 8, 32, 64])
+    seconds = given.seconds or (4.0 if given.quick else 10.0)
+    rows = [asyncio.run(compare(count, seconds)) for count in counts]
+    print(table("Relay against a bare echo route", rows))
+    verdicts = verdict(rows)
+    print("\n".join(verdicts))
+    print(f"-> {save('relay', {'rows': rows, 'verdicts': verdicts, 'seconds': seconds})}")
+
+
+if __name__ == "__main__":
+    main()
