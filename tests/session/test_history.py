@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from voice_loop.providers.base import HistoryItem
@@ -26,6 +26,7 @@ def test_a_script_without_spaces_is_cut_anywhere() -> None:
     assert heard_part("あ" * 40, 50, 100) == "あ" * 20
 
 
+@example("0\x1f00", 3, 21)
 @given(st.text(max_size=200), st.integers(0, 200), st.integers(0, 200))
 def test_what_was_heard_begins_the_text_and_grows_with_the_hearing(
     text: str, heard: int, total: int

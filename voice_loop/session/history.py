@@ -26,7 +26,7 @@ def heard_part(text: str, heard: int, total: int) -> str:
         return text
     if text[chars].isspace():
         return text[:chars].rstrip()
-    start = max(text.rfind(" ", 0, chars), text.rfind("\n", 0, chars)) + 1
+    start = next((i + 1 for i in range(chars - 1, -1, -1) if text[i].isspace()), 0)
     end = next((i for i in range(chars, len(text)) if text[i].isspace()), len(text))
     # The word at the cut counts when most of it was heard; scripts without spaces cut anywhere.
     if end - start > 24:
