@@ -245,22 +245,21 @@ def test_attributes_are_shortened_only_where_every_use_is_known(tmp_path: Path) 
     write(
         tmp_path,
         "names_worklet",
-        "class Inner:\n"
+        "from .jsapi import JSON\n\n\nclass Inner:\n"
         "    def __init__(self):\n        self.hidden_total = 3\n        self.shown = 4\n"
         "    def twice(self):\n        return self.hidden_total * 2\n\n"
         "class Outer:\n"
         "    def __init__(self):\n        self.inner = Inner()\n"
         "    def read(self, message):\n"
         "        return [self.inner.twice(), self.inner.shown, message.shown, message.kind]\n\n"
-        "def read(message):\n    return Outer().read(message)\n",
+        'def main():\n    return Outer().read(JSON.parse(\'{"shown": 7, "kind": 8}\'))\n',
     )
-    script = 'return read({shown: 7, kind: "k"});'
-    assert v8.run(tmp_path, "names_worklet.py", {"read"}, script) == [6, 4, 7, "k"]
+    assert v8.run(tmp_path, "names_worklet.py") == [6, 4, 7, 8]
     from reflex_voice_audio.transpile import translate
 
-    code = translate(tmp_path, "names_worklet.py", is_worklet=True, keep=frozenset({"read"})).code
+    code = translate(tmp_path, "names_worklet.py", is_worklet=True, keep=frozenset({"main"})).code
     assert "hidden_total" not in code
-    assert code.count("shown") == 3
+    assert code.count("shown") >= 3
 
 
 def test_reflex_serves_the_files_under_urls_with_a_hash(tmp_path: Path) -> None:

@@ -248,46 +248,30 @@ def objects():
 """
 
 
-def _module() -> tuple[str, dict[str, list[Any]]]:
+def _module() -> str:
     imports = (
         "import math\n"
         "from .jsapi import Array, DataView, Error, Float32Array, Float64Array, Int16Array\n"
         "from .jsapi import Map, Uint8Array\n"
     )
     functions = [
-        f"def {name}_(a, b, c):\n" + textwrap.indent(code, "    ") for name, code in MEANING.items()
+        f"def {name}_(a, b, c):\n" + textwrap.indent(code, "    ") + "\n"
+        for name, code in MEANING.items()
     ]
-    return imports + CLASSES + "\n" + "\n".join(functions), {
-        f"{name}_": [2, 5, None] for name in MEANING
-    } | {"objects": []}
+    calls = ", ".join(f'"{name}": {name}_(2, 5, None)' for name in MEANING)
+    main = f'def main():\n    return {{"objects": objects(), {calls}}}\n'
+    return imports + CLASSES + "\n" + "\n".join(functions) + "\n" + main
 
 
 @pytest.mark.parametrize("small", [True, False])
 def test_what_the_dialect_lets_through_means_the_same_in_both_machines(
     tmp_path: Path, small: bool
 ) -> None:
-    source, calls = _module()
+    source = _module()
     (tmp_path / "meaning_worklet.py").write_text(source, encoding="utf-8")
     assert check(source, "x.py") == []
-    from reflex_voice_audio.browser import jsapi
-
     scope: dict[str, Any] = {}
-    python = "\n".join(line for line in source.split("\n") if not line.startswith("from .jsapi"))
-    names = [
-        "Array",
-        "DataView",
-        "Error",
-        "Float32Array",
-        "Float64Array",
-        "Int16Array",
-        "Map",
-        "Uint8Array",
-    ]
-    scope.update({name: getattr(jsapi, name) for name in names})
-    exec(compile(python, "meaning", "exec"), scope)
-    expected = {name: scope[name](*arguments) for name, arguments in calls.items()}
-    script = "return {" + ",".join(f"{name}: {name}(2, 5, null)" for name in calls) + "};"
-    got = v8.run(tmp_path, "meaning_worklet.py", set(calls), script, small=small)
-    assert got == {
-        name: list(value) if isinstance(value, tuple) else value for name, value in expected.items()
-    }
+    exec(source.replace("from .jsapi", "from reflex_voice_audio.browser.jsapi"), scope)
+    expected = scope["main"]()
+    got = v8.run(tmp_path, "meaning_worklet.py", small=small)
+    assert got == expected

@@ -1,0 +1,230 @@
+"""What is speech and what is not: in a quiet room, in noise, and over the assistant's own voice."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.component.sounds import (
+    RATE,
+    Ear,
+    Room,
+    Samples,
+    at_level,
+    backchannel,
+    click,
+    cough,
+    hum,
+    noise,
+    slam,
+    speech,
+    timeline,
+    typing,
+    vowel,
+)
+
+QUIET_DBFS = -65.0
+
+
+def hear(
+    sound: Samples, *, after: float = 1.0, tail: float = 0.9, floor: float = QUIET_DBFS
+) -> Ear:
+    ear = Ear()
+    seconds = after + len(sound) / RATE + tail
+    ear.listen(timeline(seconds, (after, sound)) + noise(seconds, floor))
+    return ear
+
+
+@pytest.mark.parametrize("pitch", [95.0, 125.0, 210.0])
+@pytest.mark.parametrize("level", [-20.0, -35.0])
+def test_speech_is_a_candidate_at_once_confirmed_soon_and_ended(pitch: float, level: float) -> None:
+    ear = hear(at_level(speech(1.2, pitch), level))
+    assert ear.phases() == ["candidate", "confirmed", "ended"]
+    candidate, confirmed, ended = ear.heard
+    assert 1_000 <= candidate.at_ms <= 1_050
+    assert candidate.onset_ms == pytest.approx(1_000, abs=20)
+    assert confirmed.at_ms <= 1_600
+    assert {event.onset_ms for event in ear.heard} == {candidate.onset_ms}
+    assert ended.at_ms == pytest.approx(2_200, abs=90)
+    assert not candidate.during_playback
+
+
+@pytest.mark.parametrize("name", ["a", "e", "o"])
+def test_a_vowel_of_400_ms_is_enough_to_interrupt(name: str) -> None:
+    assert hear(at_level(vowel(name, 0.4), -25)).phases() == ["candidate", "confirmed", "ended"]
+
+
+def test_half_as_much_is_not() -> None:
+    assert hear(at_level(vowel("a", 0.15), -25)).phases() == ["candidate", "rejected"]
+
+
+@pytest.mark.parametrize(
+    "sound",
+    [
+        at_level(backchannel(), -25),
+        at_level(hum(), -25),
+        0.3 * cough(),
+        0.3 * slam(),
+        0.4 * click(),
+        0.3 * typing(12),
+        0.1 * np.sin(2 * np.pi * 1_000 * np.arange(12_000) / RATE),
+    ],
+    ids=["mm-hmm", "hum", "cough", "door", "click", "typing", "beep"],
+)
+def test_what_is_no_speech_is_never_confirmed(sound: Samples) -> None:
+    phases = hear(sound).phases()
+    assert "confirmed" not in phases
+    assert phases.count("candidate") == phases.count("rejected") <= 1
+
+
+def test_a_click_is_not_even_a_candidate() -> None:
+    assert hear(0.4 * click(3.0)).phases() == []
+
+
+def test_any_sound_that_goes_on_is_confirmed() -> None:
+    random = np.random.default_rng(2)
+    shape = 0.3 + 0.7 * np.abs(np.sin(2 * np.pi * 3 * np.arange(RATE) / RATE))
+    rush = 0.1 * random.standard_normal(RATE) * shape
+    ear = hear(rush)
+    assert ear.phases()[:2] == ["candidate", "confirmed"]
+    assert 1_650 <= ear.first("confirmed").at_ms <= 2_000
+
+
+def test_a_fan_that_starts_is_a_sound_once_and_then_the_floor() -> None:
+    ear = Ear()
+    fan = noise(4.0, -42.0, seed=7)
+    said = at_level(speech(0.8), -25)
+    ear.listen(timeline(5.5, (1.0, fan), (3.5, said)) + noise(5.5, QUIET_DBFS))
+    assert ear.phases()[:2] == ["candidate", "rejected"]
+    assert ear.heard[1].at_ms < 1_500
+    assert ear.phases()[2:4] == ["candidate", "confirmed"]
+    assert ear.heard[2].onset_ms == pytest.approx(3_500, abs=40)
+
+
+def test_noise_alone_is_no_sound() -> None:
+    ear = Ear()
+    ear.listen(noise(8.0, -50.0))
+    assert [event for event in ear.heard if event.onset_ms > 500] == []
+    silent = Ear()
+    silent.listen(np.zeros(2 * RATE))
+    assert silent.heard == []
+
+
+def test_speech_in_noise_10_db_below_it_is_found() -> None:
+    ear = hear(at_level(speech(1.2), -30), after=2.5, floor=-42.0)
+    assert "confirmed" in ear.phases()
+    assert ear.first("confirmed").onset_ms == pytest.approx(2_500, abs=60)
+
+
+def test_muting_is_deaf_and_closes_what_was_open() -> None:
+    ear = Ear()
+    line = timeline(3.0, (0.5, at_level(speech(2.0), -25))) + noise(3.0, QUIET_DBFS)
+    ear.listen(line[: int(0.55 * RATE)])
+    assert ear.phases() == ["candidate"]
+    ear.send(type="mute", muted=True)
+    assert ear.phases() == ["candidate", "rejected"]
+    ear.listen(line[int(0.55 * RATE) : 2 * RATE])
+    assert ear.phases() == ["candidate", "rejected"]
+    ear.send(type="mute", muted=False)
+    ear.listen(line[2 * RATE :])
+    assert ear.phases()[2:] == ["candidate", "confirmed", "ended"]
+
+
+def test_a_detector_that_is_switched_off_tells_nothing() -> None:
+    ear = Ear()
+    ear.send(type="detector", enabled=False)
+    ear.listen(timeline(1.5, (0.5, at_level(speech(0.8), -25))))
+    assert ear.heard == []
+
+
+def test_thresholds_are_settings_and_unknown_ones_are_ignored() -> None:
+    ear = Ear()
+    ear.send(type="config", settings={"confirm_speech_ms": 80, "nonsense": 3})
+    ear.send(type="config", settings={"end_silence_ms": 150})
+    ear.send(type="config", settings=None)
+    ear.listen(timeline(2.0, (0.8, at_level(vowel("a", 0.2), -25))) + noise(2.0, QUIET_DBFS))
+    assert ear.phases() == ["candidate", "confirmed", "ended"]
+
+
+REPLY = at_level(speech(9.0, 105.0, seed=21), -20)
+PERSON = at_level(speech(1.2, 190.0, seed=33), -26)
+
+
+@pytest.mark.parametrize("echo_db", [-10.0, -20.0, -30.0])
+@pytest.mark.parametrize("delay_ms", [40.0, 180.0])
+def test_the_assistants_own_echo_never_interrupts_it(echo_db: float, delay_ms: float) -> None:
+    room = Room(REPLY, echo_db, delay_ms)
+    room.converse(noise(5.0, QUIET_DBFS))
+    assert "confirmed" not in room.phases()
+    assert room.phases().count("candidate") <= 1
+    assert [event for event in room.heard if event.onset_ms > 2_500] == []
+
+
+@pytest.mark.parametrize("echo_db", [-10.0, -20.0, -30.0])
+@pytest.mark.parametrize("delay_ms", [40.0, 180.0])
+def test_a_person_who_talks_over_it_pauses_it_fast_and_then_stops_it(
+    echo_db: float, delay_ms: float
+) -> None:
+    room = Room(REPLY, echo_db, delay_ms)
+    room.converse(timeline(5.5, (3.0, PERSON)) + noise(5.5, QUIET_DBFS))
+    found = [event for event in room.heard if event.onset_ms > 2_900]
+    assert [event.phase for event in found][:2] == ["candidate", "confirmed"]
+    assert found[0].at_ms - 3_000 <= 150
+    assert found[1].at_ms - 3_000 <= 800
+    assert found[0].during_playback
+    assert room.told[-1] == "pause"
+    paused = [r for r in room.reports if r.get("phase") == "paused"][-1]
+    assert paused["stopped_time"] * 1000 <= found[0].at_ms + 15
+
+
+@pytest.mark.parametrize(
+    "sound", [at_level(backchannel(), -26), 0.25 * cough(), 0.3 * click()], ids=["mm", "cough", "k"]
+)
+def test_a_backchannel_pauses_the_answer_at_most_and_it_goes_on(sound: Samples) -> None:
+    room = Room(REPLY, -25.0, 60.0)
+    room.converse(timeline(5.0, (3.0, sound)) + noise(5.0, QUIET_DBFS))
+    assert "confirmed" not in room.phases()
+    assert room.told.count("pause") == room.told.count("resume")
+    assert room.playout.gain == 1.0
+
+
+def test_talking_over_it_is_not_learned_as_echo() -> None:
+    room = Room(REPLY, -25.0, 60.0)
+    room.send(type="config", settings={"barge_in": 0})
+    twice = timeline(7.5, (2.5, PERSON), (5.5, PERSON)) + noise(7.5, QUIET_DBFS)
+    room.converse(twice)
+    confirmed = [event for event in room.heard if event.phase == "confirmed"]
+    assert len(confirmed) == 2
+    assert confirmed[1].at_ms - 5_500 <= confirmed[0].at_ms - 2_500 + 150
+    assert room.told == []
+
+
+def test_another_device_is_learned_anew() -> None:
+    room = Room(REPLY, -30.0, 40.0)
+    room.converse(noise(3.0, QUIET_DBFS))
+    before = list(room.capture.detector.echo.gain)
+    room.send(type="relearn")
+    after = list(room.capture.detector.echo.gain)
+    assert all(new > old for new, old in zip(after, before, strict=True))
+    room.converse(noise(2.0, QUIET_DBFS))
+    assert "confirmed" not in room.phases()
+
+
+def test_a_late_echo_is_looked_for_where_the_latency_puts_it() -> None:
+    room = Room(REPLY, -15.0, 420.0)
+    room.send(type="latency", seconds=0.35)
+    room.converse(noise(6.0, QUIET_DBFS))
+    assert "confirmed" not in room.phases()
+    assert room.capture.detector.echo.delay * 10 == pytest.approx(420, abs=40)
+
+
+def test_the_echo_model_forgets_slowly_and_never_overflows() -> None:
+    echo = Room(REPLY, -20.0, 40.0).capture.detector.echo
+    bands = echo.expected
+    loud = type(bands)([0.001] * len(bands))
+    echo.weight = 999_999.0
+    for _ in range(40):
+        echo.predict(loud)
+        echo.learn(loud, type(bands)([1e-9] * len(bands)), False)
+    assert echo.weight < 10.0
+    assert all(0 < gain < 100 for gain in echo.gain)
