@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, cast
 
 import pytest
+import reflex as rx
 from reflex.event import EventSpec
 
 from voice_loop.config import Settings
@@ -48,7 +49,9 @@ def loop(monkeypatch: pytest.MonkeyPatch) -> FakeLoop:
 
 @pytest.fixture
 def state() -> VoiceState:
-    return VoiceState(_reflex_internal_init=True)  # type: ignore[call-arg]  # as Reflex makes it
+    """A tab's own, made as Reflex makes it: under the root, with the states that read it below."""
+    root = rx.State(_reflex_internal_init=True)  # type: ignore[call-arg]
+    return cast(VoiceState, root.get_substate(VoiceState.get_full_name().split(".")))
 
 
 def call(state: VoiceState, name: str, *arguments: Any) -> Any:

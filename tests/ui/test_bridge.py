@@ -1,0 +1,146 @@
+"""The bridge writes what a session learns into the state of its tab, in a real Reflex app."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import cast
+
+import anyio
+import pytest
+import reflex as rx
+from reflex_base.registry import RegistrationContext
+
+from voice_loop.config import Settings
+from voice_loop.event_bus import EventBus
+from voice_loop.protocol.events import MetricsUpdate, ToolUpdate, TranscriptUpdate, TurnState
+from voice_loop.providers.base import HistoryItem, ToolSpec
+from voice_loop.session.facts import Fact, SessionStarted
+from voice_loop.session.session import Session
+from voice_loop.ui.board import Board
+from voice_loop.ui.bridge import StateBridge
+from voice_loop.ui.state import VoiceState
+
+pytestmark = pytest.mark.anyio
+
+
+class CountingBridge(StateBridge):
+    """Counts what it writes."""
+
+    writes = 0
+
+    async def _write(self, client_token: str, board: Board) -> None:
+        self.writes += 1
+        await super()._write(client_token, board)
+
+
+class Tab:
+    """What the bridge reads of a session: whose tab it is, and its bus."""
+
+    def __init__(self, client_token: str) -> None:
+        self.client_token = client_token
+        self.bus: EventBus[Fact] = EventBus()
+
+    @property
+    def session(self) -> Session:
+        return cast(Session, self)
+
+
+@pytest.fixture
+def app(monkeypatch: pytest.MonkeyPatch) -> Iterator[rx.App]:
+    monkeypatch.setenv("REFLEX_STATE_MANAGER_MODE", "memory")
+    token = RegistrationContext.set(RegistrationContext.ensure_context().fork())
+    try:
+        yield rx.App()
+    finally:
+        RegistrationContext.reset(token)
+
+
+def said(line: str, text: str, final: bool = True) -> TranscriptUpdate:
+    return TranscriptUpdate(line, "user", 1, text, final)
+
+
+async def shown(app: rx.App, client_token: str) -> VoiceState:
+    token = rx.BaseStateToken(ident=client_token, cls=VoiceState)
+    async with app.modify_state(token) as root:
+        return await root.get_state(VoiceState)
+
+
+async def watch_to_the_end(bridge: StateBridge, tab: Tab, *facts: Fact) -> None:
+    """Let the bridge read `facts` and the end of the session."""
+    with anyio.fail_after(10):
+        async with anyio.create_task_group() as group:
+            group.start_soon(bridge.watch, tab.session)
+            await anyio.lowlevel.checkpoint()
+            for fact in facts:
+                tab.bus.publish(fact)
+            tab.bus.close()
+
+
+async def test_what_a_session_learns_stands_in_the_state_of_its_tab(app: rx.App) -> None:
+    bridge = StateBridge(Settings())
+    bridge.app = app
+    await watch_to_the_end(
+        bridge,
+        Tab("tab-1"),
+        SessionStarted("s1", "local", "stand-in", "marin", False, 1.0),
+        said("u1", "Good morning"),
+        said("u2", "and", final=False),
+        ToolUpdate("c1", "lights", "running", 1),
+        MetricsUpdate({"turn": 1}),
+    )
+    state = await shown(app, "tab-1")
+    assert (state.session_id, state.provider, state.voice) == ("s1", "local", "marin")
+    assert [line["text"] for line in state.lines] == ["Good morning"]
+    assert [line["text"] for line in state.live] == ["and"]
+    assert [tool["name"] for tool in state.tools] == ["lights"]
+    assert state.metrics == {"turn": 1}
+    assert (await shown(app, "tab-2")).lines == []
+
+
+async def test_facts_that_come_together_cost_one_write(app: rx.App) -> None:
+    bridge = CountingBridge(Settings())
+    bridge.app = app
+    words = [said("u1", "word " * count, final=count == 50) for count in range(1, 51)]
+    await watch_to_the_end(bridge, Tab("tab-1"), *words)
+    assert bridge.writes <= 2
+    assert (await shown(app, "tab-1")).lines[0]["text"].count("word") == 50
+
+
+async def test_what_is_not_shown_is_not_written(app: rx.App) -> None:
+    bridge = CountingBridge(Settings())
+    bridge.app = app
+    await watch_to_the_end(bridge, Tab("tab-1"), TurnState("speaking", 1))
+    assert bridge.writes == 0
+
+
+async def test_a_new_session_is_told_what_the_page_shows_and_what_the_server_set(
+    app: rx.App,
+) -> None:
+    lights = ToolSpec("lights", "Switch the lights", {"type": "object"})
+    bridge = StateBridge(Settings(instructions="Be brief."), tools=(lights,))
+    bridge.app = app
+    await watch_to_the_end(bridge, Tab("tab-1"), said("u1", "Good morning"))
+    settings = await bridge.settings_for("tab-1")
+    assert settings.history == (HistoryItem("user", "Good morning"),)
+    assert (settings.instructions, settings.tools) == ("Be brief.", (lights,))
+    assert (await bridge.settings_for("tab-2")).history == ()
+
+
+async def test_without_an_app_nothing_is_written_and_sessions_can_still_open() -> None:
+    bridge = StateBridge(Settings(instructions="Be brief."))
+    await watch_to_the_end(bridge, Tab("tab-1"), said("u1", "Good morning"))
+    assert (await bridge.settings_for("tab-1")).instructions == "Be brief."
+
+
+async def test_the_host_app_decides_who_may_talk() -> None:
+    asked: list[tuple[str, str]] = []
+
+    async def only_home(client_token: str, address: str) -> bool:
+        asked.append((client_token, address))
+        return address == "127.0.0.1"
+
+    bridge = StateBridge(Settings(), authorize=only_home)
+    assert await bridge.authorize("tab-1", "127.0.0.1")
+    assert not await bridge.authorize("tab-1", "203.0.113.9")
+    assert asked == [("tab-1", "127.0.0.1"), ("tab-1", "203.0.113.9")]
+    assert await StateBridge(Settings()).authorize("tab-1", "203.0.113.9")
