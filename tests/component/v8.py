@@ -42,11 +42,16 @@ def run(folder: Path, entry: str, *, small: bool = True, is_worklet: bool = True
 
 def run_beside_browser(module: Path, folder: Path, *, small: bool = True) -> Any:
     """The same for a module of the tests that uses the component's browser modules."""
-    for source in BROWSER.glob("*.py"):
-        shutil.copy(source, folder)
+    copy_browser(folder)
     text = module.read_text(encoding="utf-8")
     entry = f"{module.stem}_worklet.py"
     (folder / entry).write_text(
         text.replace("from reflex_voice_audio.browser.", "from ."), encoding="utf-8"
     )
     return run(folder, entry, small=small)
+
+
+def copy_browser(folder: Path) -> None:
+    """The component's browser modules, so that a test's own can import them."""
+    for source in BROWSER.glob("*.py"):
+        shutil.copy(source, folder)
