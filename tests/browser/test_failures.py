@@ -17,7 +17,7 @@ from playwright.sync_api import expect
 
 from tests.browser.conftest import Arrive
 from tests.browser.served_app import ROOT, ServedApp, app_environment, free_port, serve
-from tests.browser.visitor import Visitor
+from tests.browser.visitor import TALK, Visitor
 from tests.speech import conversation
 from voice_loop.errors import ERRORS
 
@@ -32,7 +32,7 @@ def assert_told(visitor: Visitor, sentence: str) -> None:
         timeout=30_000
     )
     visitor.wait_for_status("error")
-    button = visitor.page.locator("[data-voice=talk]")
+    button = visitor.page.locator(TALK)
     expect(button).to_be_enabled()
     expect(button).to_contain_text("Talk")
 

@@ -15,7 +15,8 @@ from voice_loop.protocol import codec
 from voice_loop.protocol.events import AudioChunk, AudioEnd, ErrorEvent, PlaybackReport
 
 PATIENCE_MS = 30_000
-TALK = "[data-voice=talk]"
+TALK = "[data-voice=talk] >> nth=0"
+"""The dial; an error card has such a button too, after it."""
 STATUS = "[data-voice-status]"
 LIVE = ("listening", "user_speaking", "thinking", "speaking")
 

@@ -6,7 +6,7 @@ import reflex as rx
 
 from voice_loop.ui.parts import icon, spoken_only
 from voice_loop.ui.state import VoiceState
-from voice_loop.ui.theme import colour, surface
+from voice_loop.ui.theme import NARROW, colour, surface
 
 
 def provider_badge(state: type[VoiceState]) -> rx.Component:
@@ -34,6 +34,7 @@ def provider_badge(state: type[VoiceState]) -> rx.Component:
                 font_size="0.875rem",
                 font_weight="500",
                 white_space="nowrap",
+                **{NARROW: {"padding": "0 0.5rem", "gap": "0.375rem"}},
             ),
         ),
     )

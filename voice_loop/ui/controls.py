@@ -91,7 +91,7 @@ def buttons(state: type[VoiceState], component_id: str) -> rx.Component:
             component_id,
             rx.cond(state.muted, icon("mic-off"), icon("mic")),
             rx.cond(state.muted, "Unmute", "Mute"),
-            aria_disabled=_not(talking),
+            aria_disabled=_not(talking & rx.Var.create(state.microphone)),
         ),
         role="group",
         aria_label="Conversation controls",

@@ -10,15 +10,6 @@ from typing import Any
 
 import reflex as rx
 
-from voice_loop.ui.figures import (
-    FactRow,
-    FigureRow,
-    Share,
-    fact_rows,
-    figure_rows,
-    reference_rows,
-    shares,
-)
 from voice_loop.ui.parts import card, count, icon, small_title
 from voice_loop.ui.state import VoiceState
 from voice_loop.ui.theme import MONO, NARROW, Style, colour, icon_button, quiet_button, surface
@@ -30,36 +21,6 @@ _OWNER_COLOUR = (
     ("network", colour("edge")),
     ("device", colour("ember")),
 )
-
-
-class FiguresState(VoiceState):
-    """The figures as words, worked out when they change."""
-
-    @rx.var
-    def figure_rows(self) -> list[FigureRow]:
-        """Every latency."""
-        return figure_rows(self.metrics)
-
-    @rx.var
-    def shares(self) -> list[Share]:
-        """Whose the last turn's latency was."""
-        return shares(self.metrics)
-
-    @rx.var
-    def fact_rows(self) -> list[FactRow]:
-        """Connection, device, counters."""
-        return fact_rows(self.metrics)
-
-    @rx.var
-    def reference_rows(self) -> list[FactRow]:
-        """Published elsewhere."""
-        return reference_rows(self.metrics)
-
-    @rx.event
-    def open_if_asked(self) -> None:
-        """`?debug=1` in the page's address opens the overlay."""
-        if self.router.url.query_parameters.get("debug") == "1":
-            self.overlay_open = True
 
 
 def _on_key(state: type[VoiceState]) -> Any:
@@ -119,7 +80,7 @@ def _row(row: Any) -> rx.Component:
     )
 
 
-def _table() -> rx.Component:
+def _table(state: type[VoiceState]) -> rx.Component:
     heads = ("Figure, ms", "Last", "p50", "p95", "Target", "Verdict")
     cells = [
         rx.el.th(
@@ -136,7 +97,7 @@ def _table() -> rx.Component:
     ]
     return rx.el.table(
         rx.el.thead(rx.el.tr(*cells)),
-        rx.el.tbody(rx.foreach(FiguresState.figure_rows, _row)),
+        rx.el.tbody(rx.foreach(state.figure_rows, _row)),
         style={"width": "100%", "border_collapse": "collapse", "font_size": "0.875rem"},
     )
 
@@ -145,16 +106,16 @@ def _owner_colour(owner: Any) -> Any:
     return rx.match(owner, *_OWNER_COLOUR, colour("edge"))
 
 
-def _bar() -> rx.Component:
+def _bar(state: type[VoiceState]) -> rx.Component:
     """The last turn's latency, one piece for each owner."""
     piece = rx.foreach(
-        FiguresState.shares,
+        state.shares,
         lambda share: rx.el.span(
             style={"width": f"{share['percent']}%", "background": _owner_colour(share["owner"])}
         ),
     )
     legend = rx.foreach(
-        FiguresState.shares,
+        state.shares,
         lambda share: rx.el.span(
             rx.el.span(
                 aria_hidden="true",
@@ -172,7 +133,7 @@ def _bar() -> rx.Component:
         ),
     )
     return rx.cond(
-        count(FiguresState.shares) > 0,
+        count(state.shares) > 0,
         rx.el.div(
             rx.el.div(
                 piece,
@@ -263,12 +224,12 @@ def _who(state: type[VoiceState]) -> rx.Component:
     )
 
 
-def _references() -> rx.Component:
+def _references(state: type[VoiceState]) -> rx.Component:
     return rx.cond(
-        count(FiguresState.reference_rows) > 0,
+        count(state.reference_rows) > 0,
         rx.el.details(
             rx.el.summary("Published elsewhere", style={"cursor": "pointer", "min_height": "24px"}),
-            _facts(FiguresState.reference_rows, "minmax(0, 1fr)"),
+            _facts(state.reference_rows, "minmax(0, 1fr)"),
             style={"font_size": "0.8125rem", "color": colour("soft")},
         ),
     )
@@ -279,10 +240,10 @@ def debug_overlay(state: type[VoiceState]) -> rx.Component:
     panel = rx.el.section(
         _head(state),
         _who(state),
-        rx.el.div(_table(), style={"overflow_x": "auto"}),
-        _bar(),
-        _facts(FiguresState.fact_rows, "repeat(2, minmax(0, 1fr))"),
-        _references(),
+        rx.el.div(_table(state), style={"overflow_x": "auto"}),
+        _bar(state),
+        _facts(state.fact_rows, "repeat(2, minmax(0, 1fr))"),
+        _references(state),
         id=PANEL_ID,
         aria_label="Figures",
         style=surface(
@@ -304,6 +265,6 @@ def debug_overlay(state: type[VoiceState]) -> rx.Component:
     )
     return rx.fragment(
         rx.window_event_listener(on_key_down=_on_key(state)),
-        rx.el.span(on_mount=FiguresState.open_if_asked, hidden=True),
+        rx.el.span(on_mount=state.open_overlay_if_asked, hidden=True),
         rx.cond(state.overlay_open, panel),
     )

@@ -26,6 +26,7 @@ from voice_loop.ui.theme import (
     LIGHT,
     NARROW,
     SERIF,
+    STACKED,
     VISUALLY_HIDDEN,
     WIDE,
     Style,
@@ -40,6 +41,7 @@ TITLE: Final = "Voice Loop"
 DESCRIPTION: Final = "Talk to an assistant on a web page, and talk over it."
 WIDTH: Final = "88rem"
 SMALL: Final = "@media (max-width: 479px)"
+TYPING: Final = "The microphone is off. Type, or end and click Talk."
 ON_AIR: Final = "The conversation is on."
 
 
@@ -131,8 +133,9 @@ def _header(voice: Voice) -> rx.Component:
     )
 
 
-def _words(status: Any) -> rx.Component:
+def _words(state: type[VoiceState], status: Any) -> rx.Component:
     """What is going on, for the eye; and, less often, for the ear."""
+    typing: Any = (status == "listening") & ~rx.Var.create(state.microphone)
     headlines = [(name, look.headline) for name, look in LOOKS.items()]
     details = [(name, look.detail) for name, look in LOOKS.items()]
     # While somebody talks, a screen reader says nothing: it would talk into the microphone.
@@ -142,7 +145,7 @@ def _words(status: Any) -> rx.Component:
     ]
     return rx.el.div(
         rx.el.p(
-            rx.match(status, *headlines, ""),
+            rx.cond(typing, "Your turn", rx.match(status, *headlines, "")),
             style={
                 "margin": "0",
                 "font_family": SERIF,
@@ -154,8 +157,14 @@ def _words(status: Any) -> rx.Component:
             },
         ),
         rx.el.p(
-            rx.match(status, *details, ""),
-            style={"margin": "0.375rem 0 0", "font_size": "1.0625rem", "color": colour("soft")},
+            rx.cond(typing, TYPING, rx.match(status, *details, "")),
+            style={
+                "margin": "0.375rem 0 0",
+                "font_size": "1.0625rem",
+                "color": colour("soft"),
+                "text_wrap": "balance",
+                NARROW: {"font_size": "1rem"},
+            },
         ),
         rx.el.p(rx.match(status, *announced, ""), role="status", style=VISUALLY_HIDDEN),
         style={"text_align": "center", "min_height": "4.75rem", NARROW: {"min_height": "4rem"}},
@@ -167,7 +176,7 @@ def _glow() -> rx.Component:
     light: Style = {
         "position": "absolute",
         "inset": "-65%",
-        "z_index": "0",
+        "z_index": "-1",
         "pointer_events": "none",
         "opacity": "0",
         "transition": "opacity 700ms ease",
@@ -188,6 +197,15 @@ def _glow() -> rx.Component:
     )
 
 
+_ROW: Final[Style] = {
+    # Its place is kept, so that the dial does not jump; for an error, or on top of the transcript,
+    # it is given.
+    '&[data-usable="false"]': {"visibility": "hidden"},
+    '&[data-usable="false"][data-failed="true"]': {"display": "none"},
+    STACKED: {'&[data-usable="false"]': {"display": "none"}},
+}
+
+
 def _stage(voice: Voice, status: Any) -> rx.Component:
     talking = one_of(voice.state.status, (*LIVE, "reconnecting"))
     usable: Any = talking | voice.state.push_to_talk
@@ -196,14 +214,14 @@ def _stage(voice: Voice, status: Any) -> rx.Component:
             rx.el.div(
                 _glow(), talk_dial(status, voice.component_id), style={"position": "relative"}
             ),
-            _words(status),
+            _words(voice.state, status),
             rx.el.div(
                 buttons(voice.state, voice.component_id),
-                # Its place is kept, so that the dial does not jump; an error may take it.
-                style={
-                    "visibility": rx.cond(usable, "visible", "hidden"),
-                    "display": rx.cond(usable | (voice.state.error_code == ""), "block", "none"),
+                custom_attrs={
+                    "data-usable": rx.cond(usable, "true", "false"),
+                    "data-failed": rx.cond(voice.state.error_code == "", "false", "true"),
                 },
+                style=_ROW,
             ),
             rx.el.div(
                 error_card(voice.state, voice.component_id),
@@ -217,6 +235,7 @@ def _stage(voice: Voice, status: Any) -> rx.Component:
             ),
             style={
                 "position": "relative",
+                "isolation": "isolate",
                 "display": "flex",
                 "flex_direction": "column",
                 "align_items": "center",

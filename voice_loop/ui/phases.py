@@ -50,9 +50,7 @@ LOOKS: Final[dict[str, Look]] = {
     "reconnecting": Look(
         "wifi-off", "End", "Reconnecting", "The connection broke. Your words are kept.", "50%"
     ),
-    "error": Look(
-        "triangle-alert", "Try again", "That did not work", "What happened stands below.", "22%"
-    ),
+    "error": Look("triangle-alert", "Talk", "That did not work", "See below what happened.", "22%"),
 }
 
 LIVE: Final = ("listening", "user_speaking", "thinking", "speaking")

@@ -124,7 +124,7 @@ def _switch(label: str, hint: str, name: str, checked: Any, handler: Any) -> rx.
             type="checkbox",
             role="switch",
             id=name,
-            checked=checked,
+            default_checked=checked,
             on_change=handler,
             aria_describedby=f"{name}-hint",
             style=knob,

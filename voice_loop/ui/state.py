@@ -16,7 +16,9 @@ from reflex_voice_audio import api
 
 from voice_loop.errors import ERRORS
 from voice_loop.session.session import Session
+from voice_loop.ui import figures
 from voice_loop.ui.board import Board, Line, ToolLine, merged, with_tools
+from voice_loop.ui.figures import FactRow, FigureRow, Share
 from voice_loop.ui.loops import Loop, loop_of
 
 LOOP_NAME: Final = "voice"
@@ -51,6 +53,7 @@ class VoiceState(rx.State):
     error_recoverable: bool = True
     retry_in_s: int = 0
     notice: str = ""
+    microphone: bool = False
     muted: bool = False
     push_to_talk: bool = False
     barge_in: bool = True
@@ -85,6 +88,26 @@ class VoiceState(rx.State):
             return f"OpenAI · {self.model}" if self.model else "OpenAI"
         return "Offline assistant" if self.provider == "local" else ""
 
+    @rx.var
+    def figure_rows(self) -> list[FigureRow]:
+        """Every latency, as words."""
+        return figures.figure_rows(self.metrics)
+
+    @rx.var
+    def shares(self) -> list[Share]:
+        """Whose the last turn's latency was."""
+        return figures.shares(self.metrics)
+
+    @rx.var
+    def fact_rows(self) -> list[FactRow]:
+        """Connection, device, counters."""
+        return figures.fact_rows(self.metrics)
+
+    @rx.var
+    def reference_rows(self) -> list[FactRow]:
+        """Figures published elsewhere."""
+        return figures.reference_rows(self.metrics)
+
     @rx.event
     def ticket_asked(self, data: dict[str, Any]) -> EventSpec | None:
         """Somebody clicked Talk: the session of this tab may open."""
@@ -109,6 +132,7 @@ class VoiceState(rx.State):
     def status_changed(self, data: dict[str, Any]) -> None:
         """The component says what is true."""
         self.status = str(data.get("status", "idle"))
+        self.microphone = bool(data.get("microphone", True))
         if self.status == "idle":
             self.session_id = ""
             self.notice = ""
@@ -144,7 +168,7 @@ class VoiceState(rx.State):
     @rx.event
     def devices_changed(self, data: dict[str, Any]) -> None:
         """Microphones and loudspeakers, and what they do."""
-        for name in ("inputs", "outputs", "input_id", "output_id", "muted"):
+        for name in ("inputs", "outputs", "input_id", "output_id", "muted", "microphone"):
             if name in data:
                 setattr(self, name, data[name])
         if data.get("blocked"):
@@ -245,6 +269,12 @@ class VoiceState(rx.State):
     def toggle_overlay(self) -> None:
         """Show or hide the figures."""
         self.overlay_open = not self.overlay_open
+
+    @rx.event
+    def open_overlay_if_asked(self) -> None:
+        """`?debug=1` in the page's address shows the figures."""
+        if self.router.url.query_parameters.get("debug") == "1":
+            self.overlay_open = True
 
     @rx.event
     def toggle_settings(self) -> None:

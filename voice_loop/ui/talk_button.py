@@ -73,7 +73,7 @@ def _sweep_style() -> Style:
     """A comet on the rim while something is awaited."""
     return {
         "position": "absolute",
-        "inset": "6%",
+        "inset": "9%",
         "border_radius": "50%",
         "opacity": "0",
         "background": f"conic-gradient(#0000 40%, {colour('ink')})",

@@ -58,6 +58,7 @@ MONO: Final = 'ui-monospace, "SF Mono", "Cascadia Mono", Menlo, Consolas, monosp
 
 CALM: Final = "@media (prefers-reduced-motion: reduce)"
 WIDE: Final = "@media (min-width: 960px)"
+STACKED: Final = "@media (max-width: 959px)"
 NARROW: Final = "@media (max-width: 559px)"
 
 VISUALLY_HIDDEN: Final[Style] = {

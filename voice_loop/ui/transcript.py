@@ -200,7 +200,7 @@ def _empty(state: type[VoiceState]) -> rx.Component:
             talkable,
             rx.fragment(
                 rx.el.p(
-                    "What you say and hear will stand here. Click Talk, or ask without a voice:",
+                    "What you say and hear will stand here. Click Talk, or pick a question:",
                     style={"margin": "0 auto", "max_width": "26rem", "color": colour("soft")},
                 ),
                 rx.el.div(
@@ -309,8 +309,8 @@ def transcript(state: type[VoiceState]) -> rx.Component:
             **card(
                 display="flex",
                 flex_direction="column",
+                flex="1 1 auto",
                 width="100%",
-                height="100%",
                 min_height="20rem",
                 min_width="0",
                 **{NARROW: {"min_height": "17rem"}},
