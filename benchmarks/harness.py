@@ -24,6 +24,7 @@ from tests.browser.served_app import serve as serve_app
 from tests.browser_support import launch_chromium
 from voice_loop.audio.pcm import from_float, to_float
 from voice_loop.errors import WireError
+from voice_loop.local import output
 from voice_loop.local.brain.base import Context, Say, Step
 from voice_loop.local.engines import Engines, real_engines
 from voice_loop.local.options import LocalOptions
@@ -33,6 +34,8 @@ from voice_loop.protocol import codec
 from voice_loop.protocol.events import AudioChunk
 
 KEY = "bench"
+BUILD_FOLDER = ".cache/web-bench"
+"""Not the tests': both may run at once."""
 DITHER = 2 / 32768
 LONG_ANSWER = (
     "Let me tell you about the river that runs through the old part of the town.",
@@ -61,6 +64,11 @@ class Answers:
             yield Say(f"{sentence} ")
 
 
+def _murmur(samples: int) -> Samples:
+    rng = np.random.default_rng(samples)
+    return np.where(rng.random(samples) < 0.5, -DITHER, DITHER).astype(np.float32)
+
+
 class NeverSilent:
     """A voice with a noise floor; each sentence is spoken once and remembered."""
 
@@ -76,14 +84,14 @@ class NeverSilent:
     def _fresh(self, sentence: str, speed: float) -> Speech:
         speech = self._voice.speak(sentence, speed)
         samples = to_float(speech.pcm)
-        rng = np.random.default_rng(len(samples))
-        noise = np.where(rng.random(len(samples)) < 0.5, -DITHER, DITHER)
-        return Speech(from_float(samples + noise), speech.words)
+        return Speech(from_float(samples + _murmur(len(samples))), speech.words)
 
 
 def talking_engines(sentences: Sequence[str] = LONG_ANSWER) -> Engines:
     """The real ones, with a brain of few ideas; what it says was spoken once before."""
     real = real_engines(Answers(sentences))
+    # The server's pause between two sentences is digital silence: a stop to our instruments.
+    vars(output)["_SENTENCE_GAP"] = from_float(_murmur(len(output._SENTENCE_GAP) // 2))
     return Engines(real.detector, NeverSilent(real.voice), real.recogniser, real.responder)
 
 
@@ -158,6 +166,7 @@ def serve_with_assistant(
             "VOICE_PROVIDER": "openai",
             "OPENAI_API_KEY": KEY,
             "OPENAI_BASE_URL": base_url,
+            "REFLEX_WEB_WORKDIR": BUILD_FOLDER,
             **(settings or {}),
         }
         with serve_app(folder / "app.log", environment, page_port=page_port) as app:

@@ -3,7 +3,8 @@
 An init script gives the page a microphone that is a graph in the product's own AudioContext: a
 noise bed, the sounds the benchmark plays, and the speaker's own sound through a room response.
 Source, microphone (as delivered to the page) and speaker are recorded by one worklet with frame
-numbers, so all three share one sample clock. What the page sends is noted with its frame too.
+numbers, so all three share one sample clock. What the page sends (and the end of an answer, when
+it comes) is noted with its frame too.
 This is test code that runs in the page under test; the product holds no script.
 """
 
@@ -141,11 +142,23 @@ _INIT = """
     return end.stream;
   };
 
+  const frameNow = () => Math.round(lab.context.currentTime * lab.context.sampleRate);
   const send = WebSocket.prototype.send;
   WebSocket.prototype.send = function (data) {
     if (typeof data === "string" && lab.context && /user\\.|playback\\.report/.test(data))
-      lab.sent.push({ frame: Math.round(lab.context.currentTime * lab.context.sampleRate), data });
+      lab.sent.push({ frame: frameNow(), data });
     return send.call(this, data);
+  };
+
+  const Socket = window.WebSocket;
+  window.WebSocket = class extends Socket {
+    constructor(...options) {
+      super(...options);
+      this.addEventListener("message", ({ data }) => {
+        if (typeof data === "string" && lab.context && /"audio\\.end"/.test(data))
+          lab.sent.push({ frame: frameNow(), data });
+      });
+    }
   };
 
   const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
@@ -161,7 +174,6 @@ _INIT = """
     buffers[name] = new AudioBuffer({ length: samples.length, sampleRate: rate });
     buffers[name].copyToChannel(samples, 0);
   };
-  const frameNow = () => Math.round(lab.context.currentTime * lab.context.sampleRate);
   const at = (frame) => Math.max(Math.ceil(frame / 128), Math.ceil(frameNow() / 128) + 8) * 128;
   lab.play = (name, gain, frame) => {
     const start = at(frame ?? 0);
@@ -244,10 +256,10 @@ class Tape:
 
 @dataclass(frozen=True)
 class Sent:
-    """A text frame of the page."""
+    """A text frame of the page, or an `audio.end` of the server."""
 
     frame: int
-    """Of the audio context, when it was sent."""
+    """Of the audio context, when it was sent or came."""
     body: dict[str, Any]
 
 
@@ -337,7 +349,7 @@ class Lab:
         return Tape(first, rate_hz, lines[0], lines[1], lines[2], int(raw["missing"]))
 
     def take_sent(self) -> list[Sent]:
-        """What the page sent since the last call."""
+        """What the page sent, and which answers ended, since the last call."""
         return [
             Sent(int(entry["frame"]), json.loads(entry["data"]))
             for entry in self.page.evaluate("__lab.takeSent()")

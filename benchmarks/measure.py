@@ -61,7 +61,10 @@ def place_in_answer(
     The last 10 ms hold the fade and are left out. None when it cannot be told.
     """
     last = end - rate_hz // 100
-    piece = speaker[max(0, last - int(piece_ms * rate_hz / 1000)) : last]
+    first = max(0, last - int(piece_ms * rate_hz / 1000))
+    # What was paused within the piece would tear it: only what came after is compared.
+    first = max([first, *(first + s.end for s in silences(speaker[first:last], rate_hz // 50))])
+    piece = speaker[first:last]
     if len(piece) < rate_hz // 20 or float(np.max(np.abs(piece))) < 0.003:
         return None
     whole: Samples = resample(answer, 24_000, rate_hz)

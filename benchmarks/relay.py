@@ -93,7 +93,9 @@ def stamped_chunk() -> bytes:
     return STAMP.pack(time.monotonic() * 1000, 0.0) + REST
 
 
-async def every_chunk(offset_s: float, phase: Phase, send: Callable[[int], Awaitable[None]]) -> None:
+async def every_chunk(
+    offset_s: float, phase: Phase, send: Callable[[int], Awaitable[None]]
+) -> None:
     """`send(number)` every 20 ms, on a grid that does not slip."""
     begin_s = time.monotonic() + offset_s
     number = 0
@@ -148,9 +150,7 @@ class Page:
                 )
             )  # fmt: skip
         if number % PING_EVERY == 0:
-            await self._send(
-                wire.ClockPing(number, 0.0, 0.0, 1.0, received_seq=self._received_seq)
-            )
+            await self._send(wire.ClockPing(number, 0.0, 0.0, 1.0, received_seq=self._received_seq))
 
     async def listen(self) -> None:
         """Take what comes; the audio is measured."""

@@ -114,9 +114,10 @@ def cough(rng: np.random.Generator) -> Samples:
 
 
 def click(rng: np.random.Generator) -> Samples:
-    """A mouse or a pen: a few milliseconds."""
+    """A mouse or a pen: a few milliseconds, and silence to make whole frames."""
     length = int(rng.uniform(0.004, 0.015) * RATE_HZ)
-    return _peak(rng.normal(size=length) * _envelope(length, 4, length / 5))
+    knock = rng.normal(size=length) * _envelope(length, 4, length / 5)
+    return _peak(np.pad(knock, (0, 4 * FRAME - length)))
 
 
 def keyboard(rng: np.random.Generator) -> Samples:
@@ -126,7 +127,7 @@ def keyboard(rng: np.random.Generator) -> Samples:
     while True:
         at += int(rng.uniform(0.07, 0.18) * RATE_HZ)
         key = click(rng) * rng.uniform(0.4, 1.0)
-        if at + len(key) >= len(line):
+        if at + len(key) > len(line):
             return _peak(line)
         line[at : at + len(key)] += key
 

@@ -18,7 +18,6 @@ from benchmarks.harness import Stage
 from benchmarks.lab import AUDIBLE, LabState, Samples, Sent, Tape
 from benchmarks.sounds import RATE_HZ, Sound
 from tests.listening import find
-from voice_loop.protocol.events import AudioEnd
 
 AFTER_MS = 1_600
 """Recorded after a sound's end."""
@@ -62,8 +61,14 @@ class Outcome:
     decided_ms: float | None = None
     """Acoustic onset → `user.barge_in` sent."""
     onset_error_ms: float | None = None
+    second_stop_ms: float | None = None
+    """Acoustic onset → last sample, of an interruption by the server."""
+    first_silence_ms: float | None = None
+    """Acoustic onset → the first silence, taken back or not."""
+    confirmed: bool = False
+    """The detector decided that it was meant."""
     interrupted: bool = False
-    """By the detector."""
+    """By the page, upon the detector's word."""
     second_chance: bool = False
     """By the server, from the transcript or the provider's detector."""
     pauses: int = 0
@@ -95,11 +100,19 @@ class Trials:
             state = self.state()
             if state.speaking or self._lab.next_start(state.stopped, 4_000) is not None:
                 return True
-            self._lab.load(self._kick.name, self._kick.samples, RATE_HZ)
-            self._lab.play(self._kick.name, KICK_GAIN)
+            self._kick_now()
             if self._lab.next_start(self.state().frame, 7_000) is not None:
                 return True
         return False
+
+    def _kick_now(self) -> None:
+        self._lab.load(self._kick.name, self._kick.samples, RATE_HZ)
+        self._lab.play(self._kick.name, KICK_GAIN)
+
+    def learn(self, length_ms: float) -> None:
+        """Let the page hear the answer in a new room for a while."""
+        self.make_it_speak()
+        self._stage.page.wait_for_timeout(length_ms)
 
     def run(self, plan: Plan, *, bed_db: float) -> Outcome:
         """Play one plan and judge it."""
@@ -138,7 +151,7 @@ class Trials:
             return self._begin_with_a_fresh_answer(plan, delay)
         if not self.make_it_speak():
             return None
-        self._settle()
+        self._lab.take_sent()
         state = self.state()
         # A second of recording before, so that everything is learned and aligned.
         frame = max(state.frame + delay, state.started + int(1.2 * rate))
@@ -148,46 +161,24 @@ class Trials:
         state = self.state()
         if state.speaking:
             # Only a new answer will do: end the present one by talking over it.
-            self._settle()
-            self._lab.load(self._kick.name, self._kick.samples, RATE_HZ)
-            self._lab.play(self._kick.name, KICK_GAIN)
-        else:
-            self._settle()
-        # Counts from before: the answer may have begun while we were busy.
-        after = max(state.stopped, state.started)
-        if not state.speaking and state.started < state.stopped:
-            after = state.stopped
-        found = self._lab.play_after_start(plan.sound.name, plan.gain, delay, after, 12_000)
-        self._stage.wire.events.clear()
-        return found
-
-    def _settle(self) -> None:
-        self._lab.take_sent()
-        self._stage.wire.events.clear()
+            self._kick_now()
+        # Counted from what was known before: the answer may begin while we are busy.
+        after = state.started if state.speaking else state.stopped
+        return self._lab.play_after_start(plan.sound.name, plan.gain, delay, after, 12_000)
 
     def _wait_for_second_chance(self, outcome: Outcome) -> None:
-        ends = self._interrupted_by_server()
-        if not ends:
+        if not outcome.second_chance:
             self._stage.page.wait_for_timeout(SECOND_CHANCE_MS - AFTER_MS)
-            ends = self._interrupted_by_server()
-        outcome.second_chance = ends
-
-    def _interrupted_by_server(self) -> bool:
-        return any(
-            isinstance(event, AudioEnd) and event.reason == "interrupted"
-            for event in self._stage.wire.events
-        )
+            outcome.second_chance = any(map(is_cut, self._lab.take_sent()))
 
     def watch(self, length_ms: float) -> tuple[Tape, list[Sent], bool]:
         """Listen for a while: the recording, what was sent, and whether an answer was lost."""
-        self._settle()
+        self._lab.take_sent()
         state = self.state()
         last = state.frame + int(length_ms * state.rate / 1000)
         tape = self._lab.take(state.frame, last)
         sent = self._lab.take_sent()
-        lost = self._interrupted_by_server() or any(
-            message.body.get("type") == "user.barge_in" for message in sent
-        )
+        lost = any(is_cut(message) or _is(message, "barge_in") for message in sent)
         return tape, sent, lost
 
     def _save(self, outcome: Outcome, tape: Tape) -> None:
@@ -217,7 +208,7 @@ def _db(gain: float) -> float:
 def _noteworthy(outcome: Outcome) -> bool:
     if outcome.kind in ("long", "short"):
         late = outcome.stop_ms is not None and outcome.stop_ms > 100
-        return not outcome.interrupted or late
+        return not outcome.confirmed or outcome.pauses > 0 or late
     return outcome.interrupted or outcome.second_chance
 
 
@@ -230,23 +221,38 @@ def _judge(outcome: Outcome, tape: Tape, sent: list[Sent], onset: int, stage: St
     if float(np.max(np.abs(tape.speaker[at - tape.rate_hz // 50 : at]))) <= AUDIBLE:
         outcome.problem = "the answer was not sounding"
         return
-    outcome.phases = [
-        f"{message.body['phase']}@{tape.ms(message.frame - onset):.0f}"
-        for message in sent
-        if message.body.get("type") == "user.speech" and message.frame >= onset
-    ]
-    barge_in = next(
-        (m for m in sent if m.body.get("type") == "user.barge_in" and m.frame >= onset), None
-    )
-    sound_end = at + int(measure.sounding_end(_loud(tape, at, outcome), tape.rate_hz))
+    underruns = [m.body["underruns"] for m in sent if m.body.get("type") == "playback.report"]
+    if underruns and underruns[-1] > underruns[0]:
+        outcome.problem = "the player ran dry"
+        return
+    after = [message for message in sent if message.frame >= onset]
+    outcome.phases = [_phase(message, tape, onset) for message in after if _is(message, "speech")]
+    outcome.confirmed = any(phase.startswith("confirmed") for phase in outcome.phases)
+    barge_in = next((message for message in after if _is(message, "barge_in")), None)
+    cut = next((message for message in after if is_cut(message)), None)
     if barge_in is not None:
         outcome.interrupted = True
         _judge_stop(outcome, tape, barge_in, at, stage)
-    _judge_pauses(outcome, tape, at, sound_end, barge_in)
-    if any(
-        isinstance(event, AudioEnd) and event.reason == "interrupted" for event in stage.wire.events
-    ):
-        outcome.second_chance = not outcome.interrupted
+    elif cut is not None:
+        outcome.second_chance = True
+        stop = measure.stop_at(tape.speaker, at, cut.frame - tape.first, tape.rate_hz)
+        outcome.second_stop_ms = None if stop is None else tape.ms(stop.start - at)
+    _judge_pauses(outcome, tape, at, barge_in or cut)
+
+
+def _is(message: Sent, what: str) -> bool:
+    return message.body.get("type") == f"user.{what}"
+
+
+def is_cut(message: Sent) -> bool:
+    """The server says that the answer was interrupted."""
+    return message.body.get("type") == "audio.end" and message.body.get("reason") == "interrupted"
+
+
+def _phase(message: Sent, tape: Tape, onset: int) -> str:
+    """`candidate@58`: ms from the acoustic onset; `!`: the detector heard no answer then."""
+    deaf = "" if message.body["during_playback"] else "!"
+    return f"{message.body['phase']}{deaf}@{tape.ms(message.frame - onset):.0f}"
 
 
 def _loud(tape: Tape, at: int, outcome: Outcome) -> Samples:
@@ -272,17 +278,19 @@ def _judge_stop(outcome: Outcome, tape: Tape, barge_in: Sent, at: int, stage: St
         outcome.truncation_error_ms = float(body["played_ms"]) - (place.end_ms - unheard)
 
 
-def _judge_pauses(
-    outcome: Outcome, tape: Tape, at: int, sound_end: int, barge_in: Sent | None
-) -> None:
-    limit = len(tape.speaker) if barge_in is None else barge_in.frame - tape.first
+def _judge_pauses(outcome: Outcome, tape: Tape, at: int, over: Sent | None) -> None:
+    """Silences that were taken back before the answer was `over`."""
+    limit = len(tape.speaker) if over is None else over.frame - tape.first
     taken_back = [
         silence
         for silence in measure.silences(tape.speaker, tape.rate_hz // 50)
         if at <= silence.start and silence.end < min(limit, len(tape.speaker))
     ]
     outcome.pauses = len(taken_back)
+    begun = [s.start for s in measure.silences(tape.speaker, tape.rate_hz // 50) if s.start >= at]
+    outcome.first_silence_ms = tape.ms(begun[0] - at) if begun else None
     if taken_back:
+        sound_end = at + measure.sounding_end(_loud(tape, at, outcome), tape.rate_hz)
         outcome.pause_lag_ms = tape.ms(taken_back[-1].end - sound_end)
 
 

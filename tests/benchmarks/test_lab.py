@@ -70,7 +70,7 @@ def test_a_sound_is_recorded_where_it_was_put_and_reaches_the_page_a_little_late
     word = np.random.default_rng(1).normal(0, 0.2, 9_600).astype(np.float32)
     rate = lab.state().rate
     lab.load("word", word, rate)
-    start = lab.play("word", 0.5, lab.state().frame + rate // 2)
+    start = lab.play("word", 0.5, lab.state().frame + 2 * rate)
     tape = lab.take(start - rate // 4, start + rate)
     assert tape.missing == 0
     assert find(word, tape.source).lag == start - tape.first
@@ -84,7 +84,7 @@ def test_the_speaker_is_heard_and_its_silence_is_found(lab: Lab) -> None:
     assert start is not None
     state = lab.state()
     assert state.speaking
-    stop = (state.frame + 24_000) // 128 * 128
+    stop = (state.frame + 2 * state.rate) // 128 * 128
     lab.page.evaluate("(at) => level.gain.setValueAtTime(0, at)", stop / state.rate)
     tape = lab.take(stop - 12_000, stop + 24_000)
     found = silences(tape.speaker, 480)
