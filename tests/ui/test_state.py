@@ -16,6 +16,7 @@ from voice_loop.session.facts import SessionStarted
 from voice_loop.session.session import Session
 from voice_loop.ui import loops
 from voice_loop.ui.board import Board
+from voice_loop.ui.bridge import show
 from voice_loop.ui.state import BLOCKED_MICROPHONE, QUIET_MICROPHONE, VoiceState
 
 
@@ -165,7 +166,7 @@ def test_what_the_session_learned_is_shown_and_can_be_taken_away(state: VoiceSta
         MetricsUpdate({"turn": 1}),
     ):
         board.add(fact)
-    state.show(board)
+    show(state, board)
     assert state.provider_label == "OpenAI · gpt-realtime"
     assert (state.session_id, state.voice, state.metrics) == ("s1", "marin", {"turn": 1})
     assert state._transcript_text() == "You: Hi\nAssistant: Hello the [cut]"
@@ -179,3 +180,14 @@ def test_panels_open_and_close(state: VoiceState) -> None:
     call(state, "toggle_settings")
     assert state.overlay_open
     assert state.settings_open
+
+
+def test_a_browser_can_call_what_a_page_offers_and_nothing_that_writes_the_conversation() -> None:
+    assert set(VoiceState.event_handlers) == {
+        "choose_input", "choose_output", "clear_transcript", "copy_metrics", "copy_transcript",
+        "devices_changed", "dismiss_error", "download_metrics", "download_transcript", "failed",
+        "open_overlay_if_asked", "send_text", "set_barge_in", "set_push_to_talk",
+        "set_volume_percent", "setvar", "status_changed", "stop", "ticket_asked", "toggle_mute",
+        "toggle_overlay", "toggle_settings",
+    }  # fmt: skip
+    assert not hasattr(VoiceState, "set_lines")

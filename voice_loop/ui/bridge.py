@@ -17,7 +17,7 @@ from voice_loop.config import Settings
 from voice_loop.providers.base import SessionSettings, ToolSpec
 from voice_loop.server.mount import session_settings
 from voice_loop.session.session import Session
-from voice_loop.ui.board import Board, history
+from voice_loop.ui.board import Board, history, merged, with_tools
 from voice_loop.ui.state import VoiceState
 
 COALESCE_S: Final = 0.1
@@ -71,4 +71,23 @@ class StateBridge:
         if self.app is None:
             return
         async with self.app.modify_state(self._token(client_token)) as root:
-            (await root.get_state(VoiceState)).show(board)
+            show(await root.get_state(VoiceState), board)
+
+
+def show(state: VoiceState, board: Board) -> None:
+    """Write what the session learned into the state of its tab.
+
+    No method of the state: Reflex lets the browser call every public one, and what the page shows
+    of the conversation is the server's word, which the next session is told.
+    """
+    if board.started is not None:
+        state.session_id = board.started.session_id
+        state.provider = board.started.provider
+        state.model = board.started.model
+        state.voice = board.started.voice
+    if board.lines:
+        state.lines, state.live = merged(list(state.lines), list(state.live), board.lines)
+    if board.tools:
+        state.tools = with_tools(list(state.tools), board.tools)
+    if board.metrics is not None:
+        state.metrics = board.metrics

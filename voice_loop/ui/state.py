@@ -17,7 +17,7 @@ from reflex_voice_audio import api
 from voice_loop.errors import ERRORS
 from voice_loop.session.session import Session
 from voice_loop.ui import figures
-from voice_loop.ui.board import Board, Line, ToolLine, merged, with_tools
+from voice_loop.ui.board import Line, ToolLine
 from voice_loop.ui.figures import FactRow, FigureRow, Share
 from voice_loop.ui.loops import Loop, loop_of
 
@@ -280,17 +280,3 @@ class VoiceState(rx.State):
     def toggle_settings(self) -> None:
         """Show or hide the settings."""
         self.settings_open = not self.settings_open
-
-    def show(self, board: Board) -> None:
-        """What the session learned; called by the bridge, inside `modify_state`."""
-        if board.started is not None:
-            self.session_id = board.started.session_id
-            self.provider = board.started.provider
-            self.model = board.started.model
-            self.voice = board.started.voice
-        if board.lines:
-            self.lines, self.live = merged(list(self.lines), list(self.live), board.lines)
-        if board.tools:
-            self.tools = with_tools(list(self.tools), board.tools)
-        if board.metrics is not None:
-            self.metrics = board.metrics
