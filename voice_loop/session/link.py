@@ -27,6 +27,7 @@ from voice_loop.providers.base import (
     SessionSettings,
 )
 from voice_loop.session import effects
+from voice_loop.session.signal import Signal
 
 RETRY_DELAYS_MS: Final = (250.0, 500.0, 1_000.0, 2_000.0, 4_000.0)
 FIRST_RETRIES: Final = 2
@@ -86,7 +87,7 @@ class ProviderLink:
         self._held_ms = 0.0
         self._ever_up = False
         self._accepting = True
-        self._changed = anyio.Event()
+        self._changed = Signal()
         self._scope: anyio.CancelScope | None = None
         self._lost: str | None = None
         self.up = False
@@ -193,7 +194,6 @@ class ProviderLink:
         up_since_ms = self._clock.now_ms()
         while True:
             while not self._queue:
-                self._changed = anyio.Event()
                 await self._changed.wait()
             command = self._queue.popleft()
             if isinstance(command, effects.AppendAudio):

@@ -7,6 +7,7 @@ A page that does not read is noticed by what it leaves unacknowledged, and by a 
 
 from __future__ import annotations
 
+import math
 import secrets
 from collections import deque
 from collections.abc import Callable
@@ -21,6 +22,7 @@ from voice_loop.session.outbox import Outbox, Outgoing
 from voice_loop.session.signal import Signal
 
 SEND_TIMEOUT_MS: Final = 5_000
+"""At least; a send that hangs is cut off before twice as long."""
 MAX_URGENT: Final = 32
 
 
@@ -70,6 +72,8 @@ class Page:
         self._on_sent = on_sent
         self._wake = Signal()
         self._idle = anyio.Event()
+        self._sending: Attachment | None = None
+        """Who has not taken a frame yet."""
 
     def attach(self, channel: ClientChannel) -> Attachment:
         """The newest socket wins; the one before is told so."""
@@ -114,25 +118,36 @@ class Page:
     async def pump(self) -> None:
         """Write frames to whatever socket there is, for ever."""
         while True:
+            # One scope for many frames, because a scope costs more than a frame: its deadline is
+            # moved on while frames go out. When it runs out between two of them nothing is lost.
+            with anyio.CancelScope() as scope:
+                await self._write(scope)
+            stalled, self._sending = self._sending, None
+            if stalled is not None:
+                stalled.end("client_stalled")
+                self.detach(stalled)
+
+    async def _write(self, scope: anyio.CancelScope) -> None:
+        while True:
             attachment = self.attachment
             frame = self._next(attachment)
             if attachment is None or frame is None:
                 self._idle.set()
                 await self._wake.wait()
                 continue
-            data = frame.data if isinstance(frame, Outgoing) else frame
+            now_s, bound_s = anyio.current_time(), SEND_TIMEOUT_MS / 1000
+            if scope.deadline - now_s < bound_s or math.isinf(scope.deadline):
+                scope.deadline = now_s + 2 * bound_s
+            self._sending = attachment
             try:
-                with anyio.fail_after(SEND_TIMEOUT_MS / 1000):
-                    await attachment.channel.send(data)
-            except TimeoutError:
-                attachment.end("client_stalled")
-                self.detach(attachment)
+                await attachment.channel.send(frame.data if isinstance(frame, Outgoing) else frame)
             except SessionClosed:
                 attachment.end("gone")
                 self.detach(attachment)
             else:
                 if isinstance(frame, Outgoing):
                     self._on_sent(frame)
+            self._sending = None
 
     def _next(self, attachment: Attachment | None) -> Outgoing | str | bytes | None:
         if attachment is None:

@@ -41,12 +41,11 @@ from voice_loop.session.page import ClientChannel, Page
 from voice_loop.session.reception import Reception
 from voice_loop.session.relay import RelayMeter
 from voice_loop.session.session_config import SessionConfig
-from voice_loop.session.signal import Signal
+from voice_loop.session.timekeeper import Timekeeper
 from voice_loop.session.tools import run_tool
 from voice_loop.session.watching import log_failure, watching
 
 FAREWELL_MS: Final = 1_000
-MIN_TICK_MS: Final = 10
 
 logger = logging.getLogger(__name__)
 
@@ -68,7 +67,7 @@ class Session:
             config.retry_delays_ms,
         )
         self._provider_name = ""
-        self._timer = Signal()
+        self._timer = Timekeeper(config.clock, self._deadline_ms, self._on_time)
         self._ended = anyio.Event()
         self._tasks: anyio.abc.TaskGroup | None = None
         self._detached_ms: float | None = self._began_ms
@@ -153,7 +152,7 @@ class Session:
 
     def look_at_clock(self) -> None:
         """The clock moved otherwise than by waiting: for simulations."""
-        self._timer.set()
+        self._timer.look()
 
     # The life of it.
 
@@ -175,7 +174,7 @@ class Session:
             self._tasks = group
             group.start_soon(self._page.pump)
             group.start_soon(self._keep_link)
-            group.start_soon(self._keep_time)
+            group.start_soon(self._timer.run)
             await self._ended.wait()
             self._say_why()
             with anyio.move_on_after(FAREWELL_MS / 1000):
@@ -209,19 +208,15 @@ class Session:
     async def _keep_link(self) -> None:
         self.end(await self._link.run())
 
-    async def _keep_time(self) -> None:
-        while True:
-            now_ms = self._clock.now_ms()
-            if now_ms >= self._resumable_until_ms:
-                self.end("gone")
-                return
-            if now_ms >= self._conversation.deadline():
-                self._conversation.tick(now_ms)
-                self._apply()
-            deadline_ms = min(self._conversation.deadline(), self._resumable_until_ms)
-            wait_ms = max(MIN_TICK_MS, deadline_ms - self._clock.now_ms())
-            with anyio.move_on_after(wait_ms / 1000):
-                await self._timer.wait()
+    def _deadline_ms(self) -> float:
+        return min(self._conversation.deadline(), self._resumable_until_ms)
+
+    def _on_time(self, now_ms: float) -> None:
+        if now_ms >= self._resumable_until_ms:
+            self.end("gone")
+        elif now_ms >= self._conversation.deadline():
+            self._conversation.tick(now_ms)
+            self._apply()
 
     @property
     def _resumable_until_ms(self) -> float:
@@ -259,7 +254,7 @@ class Session:
                 self._detached_ms = self._clock.now_ms()
                 self._conversation.answering.browser_gone()
                 self._publish_mark("detached", self._detached_ms)
-                self._timer.set()
+                self._timer.look()
         return attachment.reason
 
     def _greet(self, *, resumed: bool) -> None:
@@ -376,7 +371,7 @@ class Session:
         if self._page.outbox.full:
             self.end("client_stalled")
         self._page.wake()
-        self._timer.set()
+        self._timer.deadline_may_have_moved()
 
     async def _run_tool(self, call: effects.RunTool) -> None:
         output, failed = await run_tool(
