@@ -24,9 +24,9 @@ import numpy as np
 
 from benchmarks import measure, sounds
 from benchmarks.harness import Stage, serve_with_assistant, visit
-from benchmarks.lab import AUDIBLE
+from benchmarks.lab import AUDIBLE, Sent
 from benchmarks.measure import percentile
-from benchmarks.trials import Outcome, Plan, Trials, save_tape
+from benchmarks.trials import Outcome, Plan, Trials, is_cut, save_tape
 from tests.speech import resample_double, say
 
 RESULTS = Path(__file__).parent / "results"
@@ -140,7 +140,8 @@ class Benchmark:
             self._echo_at(level_db, length_s)
 
     def _echo_at(self, level_db: float, length_s: float) -> None:
-        heard_s, pauses, stops, lost_ms = 0.0, 0, 0, []
+        heard_s = 0.0
+        counts = dict.fromkeys(("candidate", "confirmed", "cut_by_page", "cut_by_server"), 0)
         self._enter("quiet", level_db)
         while heard_s < length_s:
             if not self._trials.make_it_speak():
@@ -149,21 +150,26 @@ class Benchmark:
             tape, sent, lost = self._trials.watch(min(10.0, length_s) * 1000)
             sounding = np.abs(tape.speaker) > AUDIBLE
             heard_s += max(0.5, float(np.count_nonzero(sounding)) / tape.rate_hz)
-            silences = measure.silences(tape.speaker, tape.rate_hz // 50)
-            inner = [s for s in silences if s.start > 0 and s.end < len(tape.speaker)]
-            pauses += len(inner)
-            lost_ms += [tape.ms(s.end - s.start) for s in inner]
-            stops += lost
-            if (lost or inner) and self._keep is not None:
+            found = own_voice_counts(sent)
+            counts = {name: counts[name] + found[name] for name in counts}
+            if any(found.values()) and self._keep is not None:
                 what = "stop" if lost else "pause"
                 save_tape(self._keep / f"echo{level_db:.0f}-{what}-{int(heard_s)}.wav", tape)
-            if lost:
-                phases = [m.body for m in sent if "playback" not in m.body["type"]]
-                print(f"  false stop at {level_db} dB: {phases}")
-        row = {"level_db": level_db, "seconds": heard_s, "false_pauses": pauses,
-               "paused_ms": sum(lost_ms), "false_stops": stops}  # fmt: skip
+        row = {"level_db": level_db, "seconds": heard_s, **counts}
         self.echo.append(row)
         print(f"  own voice {row}", flush=True)
+
+
+def own_voice_counts(sent: list[Sent]) -> dict[str, int]:
+    """What the page and the server made of the assistant's own voice."""
+    phases = [message.body.get("phase") for message in sent]
+    by_page = sum(message.body.get("type") == "user.barge_in" for message in sent)
+    return {
+        "candidate": phases.count("candidate"),
+        "confirmed": phases.count("confirmed"),
+        "cut_by_page": by_page,
+        "cut_by_server": max(0, sum(map(is_cut, sent)) - by_page),
+    }
 
 
 def describe(outcome: Outcome) -> str:
@@ -171,12 +177,21 @@ def describe(outcome: Outcome) -> str:
     if outcome.problem:
         return f"{outcome.kind:8} no figure: {outcome.problem} ({outcome.name})"
     verdict = "detector" if outcome.interrupted else "transcript" if outcome.second_chance else "-"
+    times = "  ".join(
+        f"{name} {_ms(value)}"
+        for name, value in (
+            ("first", outcome.first_silence_ms),
+            ("stop", outcome.stop_ms),
+            ("second", outcome.second_stop_ms),
+            ("decided", outcome.decided_ms),
+            ("lag", outcome.pause_lag_ms),
+            ("trunc", outcome.truncation_error_ms),
+        )
+    )
+    where = f"{outcome.bed}, echo {outcome.echo_db}, {outcome.into_answer_ms:.0f} ms in"
     return (
-        f"{outcome.kind:8} first {_ms(outcome.first_silence_ms)} stop {_ms(outcome.stop_ms)} decided {_ms(outcome.decided_ms)} by "
-        f"{verdict:10} trunc {_ms(outcome.truncation_error_ms)} hop {_ms(outcome.hop_ms)} "
-        f"pauses {outcome.pauses} lag {_ms(outcome.pause_lag_ms)} snr {outcome.snr_db:.0f} "
-        f"{outcome.bed} echo {outcome.echo_db} at {outcome.into_answer_ms:.0f} "
-        f"{outcome.name} {' '.join(outcome.phases)}"
+        f"{outcome.kind:8} {verdict:10} {times}  pauses {outcome.pauses}  "
+        f"snr {outcome.snr_db:.0f}  {where}: {outcome.name}: {' '.join(outcome.phases)}"
     )
 
 
