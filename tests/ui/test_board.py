@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from voice_loop.protocol.events import MetricsUpdate, ToolUpdate, TranscriptUpdate, TurnState
 from voice_loop.providers.base import HistoryItem
 from voice_loop.session.facts import SessionStarted
-from voice_loop.ui.board import MAX_LINES, Board, Line, history, merged, with_tools
+from voice_loop.ui.board import MAX_LINES, Board, Line, as_cut, history, merged, with_tools
 
 
 def line(
@@ -104,3 +104,9 @@ def test_a_tool_call_is_one_line_however_often_it_reports() -> None:
 def test_the_history_is_what_the_page_shows() -> None:
     settled, _ = merged([], [], [line("a", text="Hi"), line("b", "assistant", text="Hello")])
     assert history(settled) == (HistoryItem("user", "Hi"), HistoryItem("assistant", "Hello"))
+
+
+def test_an_answer_that_was_being_said_at_the_end_stays_as_far_as_it_came() -> None:
+    _, live = merged([], [], [line("a", "assistant", text="Half an ans", final=False)])
+    cut = as_cut(live[0])
+    assert (cut["text"], cut["final"], cut["interrupted"]) == ("Half an ans", True, True)

@@ -144,3 +144,45 @@ async def test_the_host_app_decides_who_may_talk() -> None:
     assert not await bridge.authorize("tab-1", "203.0.113.9")
     assert asked == [("tab-1", "127.0.0.1"), ("tab-1", "203.0.113.9")]
     assert await StateBridge(Settings()).authorize("tab-1", "203.0.113.9")
+
+
+class ShakyBridge(StateBridge):
+    """A store that is away for the first writes; tells of every attempt."""
+
+    away = 2
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        self.told, self.attempts = anyio.create_memory_object_stream[int](100)
+
+    async def _write(self, client_token: str, board: Board) -> None:
+        self.told.send_nowait(len(board.lines))
+        if self.away:
+            self.away -= 1
+            raise ConnectionError
+        await super()._write(client_token, board)
+
+
+async def test_what_could_not_be_written_is_written_with_what_comes_next(app: rx.App) -> None:
+    bridge, tab = ShakyBridge(Settings()), Tab("shaky")
+    bridge.app = app
+    waiting = []
+    with anyio.fail_after(10), bridge.told, bridge.attempts:
+        async with anyio.create_task_group() as group:
+            group.start_soon(bridge.watch, tab.session)
+            await anyio.wait_all_tasks_blocked()
+            for number in range(4):
+                tab.bus.publish(said(f"l{number}", f"sentence {number}"))
+                waiting.append(await bridge.attempts.receive())
+            tab.bus.close()
+    assert waiting == [1, 2, 3, 1]
+    assert [line["line"] for line in (await shown(app, "shaky")).lines] == ["l0", "l1", "l2", "l3"]
+
+
+async def test_what_the_last_write_missed_is_written_at_the_end(app: rx.App) -> None:
+    bridge, tab = ShakyBridge(Settings()), Tab("late")
+    bridge.away = 1
+    bridge.app = app
+    with bridge.told, bridge.attempts:
+        await watch_to_the_end(bridge, tab, said("l0", "the last sentence"))
+    assert [line["line"] for line in (await shown(app, "late")).lines] == ["l0"]

@@ -112,6 +112,11 @@ def with_tools(shown: list[ToolLine], updates: list[ToolUpdate]) -> list[ToolLin
     return list(by_id.values())[-MAX_TOOLS:]
 
 
+def as_cut(line: Line) -> Line:
+    """A changing line at the end of its session: an answer stays as far as it came."""
+    return Line(**{**line, "final": True, "interrupted": line["role"] == "assistant"})
+
+
 def history(lines: list[Line]) -> tuple[HistoryItem, ...]:
     """What a new connection is told of the conversation that the page shows."""
     return tuple(

@@ -21,6 +21,7 @@ from voice_loop.ui.board import Board, history, merged, with_tools
 from voice_loop.ui.state import VoiceState
 
 COALESCE_S: Final = 0.1
+MAX_FAILED_WRITES: Final = 20
 
 Authorize = Callable[[str, str], Awaitable[bool]]
 
@@ -56,16 +57,28 @@ class StateBridge:
         return self._authorize is None or await self._authorize(client_token, address)
 
     async def watch(self, session: Session) -> None:
-        """Write what the session learns into the state of its tab."""
+        """Write what the session learns into the state of its tab. What could not be written (a
+        lock that is taken, a store that is away) is written with what comes next; a store that
+        fails for good ends this and not the conversation."""
+        board, failures = Board(), 0
         with session.bus.subscribe() as facts:
             async for fact in facts:
-                board = Board()
                 changed = board.add(fact)
                 for more in facts.take_all():
                     changed = board.add(more) or changed
-                if changed:
+                if not (changed or failures):
+                    continue
+                try:
                     await self._write(session.client_token, board)
-                    await anyio.sleep(COALESCE_S)
+                except Exception:
+                    failures += 1
+                    if failures > MAX_FAILED_WRITES:
+                        raise
+                else:
+                    board, failures = Board(), 0
+                await anyio.sleep(COALESCE_S)
+        if failures:
+            await self._write(session.client_token, board)
 
     async def _write(self, client_token: str, board: Board) -> None:
         if self.app is None:

@@ -17,7 +17,7 @@ from reflex_voice_audio import api
 from voice_loop.errors import ERRORS
 from voice_loop.session.session import Session
 from voice_loop.ui import figures
-from voice_loop.ui.board import Line, ToolLine
+from voice_loop.ui.board import Line, ToolLine, as_cut
 from voice_loop.ui.figures import FactRow, FigureRow, Share
 from voice_loop.ui.loops import Loop, loop_of
 
@@ -137,7 +137,7 @@ class VoiceState(rx.State):
             self.session_id = ""
             self.notice = ""
             self.muted = False
-            self.live = []
+            self.lines, self.live = [*self.lines, *map(as_cut, self.live)], []
             self._welcome()
         elif self.status not in ("connecting", "error", "reconnecting"):
             self._forget_error()
