@@ -98,6 +98,7 @@ def buttons(state: type[VoiceState], component_id: str) -> rx.Component:
         style={
             "display": "flex",
             "flex_wrap": "wrap",
+            "align_items": "center",
             "justify_content": "center",
             "gap": "0.625rem",
         },

@@ -25,7 +25,8 @@ _OWNER_COLOUR = (
 
 def _on_key(state: type[VoiceState]) -> Any:
     def chord(key: Any, info: Any) -> Any:
-        pressed = (key.lower() == "d") & info.ctrl_key & info.shift_key
+        # A browser's autofill presses keys without a name: nothing may be called on one.
+        pressed = ((key == "D") | (key == "d")) & info.ctrl_key & info.shift_key
         return rx.cond(pressed, state.toggle_overlay.prevent_default, rx.noop())
 
     return chord

@@ -30,11 +30,12 @@ def _actions(state: type[VoiceState], component_id: str) -> rx.Component:
     return rx.el.div(
         rx.cond(
             one_of(code, RELOADING),
-            # An empty address is this page's own: a plain link reloads it, without a script.
+            # An empty address is this page's own: following it as a document reloads it.
             rx.el.a(
                 icon("rotate-cw"),
                 "Reload the page",
                 href="",
+                custom_attrs={"reloadDocument": True},
                 style=quiet_button(text_decoration="none", border_color=colour("ink")),
             ),
             rx.cond(

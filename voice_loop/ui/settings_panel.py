@@ -15,6 +15,7 @@ from voice_loop.ui.state import VoiceState
 from voice_loop.ui.theme import FOCUS, NARROW, Style, colour, icon_button, surface
 
 VOLUME_DEBOUNCE_MS: Final = 120
+NO_NAMES: Final = "They appear once the microphone is allowed."
 _FIELD: Final[Style] = {
     "width": "100%",
     "min_height": "44px",
@@ -29,18 +30,12 @@ _FIELD: Final[Style] = {
 }
 
 
-def _labelled(label: str, name: str, control: rx.Component, hint: Any = None) -> rx.Component:
-    note = (
-        []
-        if hint is None
-        else [
-            rx.el.p(
-                hint,
-                id=f"{name}-hint",
-                style={"margin": "0.25rem 0 0", "font_size": "0.8125rem", "color": colour("soft")},
-            )
-        ]
-    )
+def _hint(text: str, name: str) -> rx.Component:
+    small: Style = {"margin": "0.25rem 0 0", "font_size": "0.8125rem", "color": colour("soft")}
+    return rx.el.p(text, id=f"{name}-hint", style=small)
+
+
+def _labelled(label: str, name: str, control: rx.Component, *more: rx.Component) -> rx.Component:
     return rx.el.div(
         rx.el.label(
             label,
@@ -53,12 +48,11 @@ def _labelled(label: str, name: str, control: rx.Component, hint: Any = None) ->
             },
         ),
         control,
-        *note,
+        *more,
     )
 
 
 def _devices(label: str, name: str, devices: Any, chosen: Any, handler: Any) -> rx.Component:
-    unnamed = "Names appear once the microphone is allowed"
     return _labelled(
         label,
         name,
@@ -76,7 +70,7 @@ def _devices(label: str, name: str, devices: Any, chosen: Any, handler: Any) -> 
             on_change=handler,
             style=_FIELD,
         ),
-        rx.cond(count(devices) > 0, "", unnamed),
+        rx.cond(count(devices) == 0, _hint(NO_NAMES, name)),
     )
 
 
@@ -113,11 +107,7 @@ def _switch(label: str, hint: str, name: str, checked: Any, handler: Any) -> rx.
             rx.el.label(
                 label, html_for=name, style={"font_size": "0.9375rem", "font_weight": "500"}
             ),
-            rx.el.p(
-                hint,
-                id=f"{name}-hint",
-                style={"margin": "0", "font_size": "0.8125rem", "color": colour("soft")},
-            ),
+            _hint(hint, name),
             style={"flex": "1"},
         ),
         rx.el.input(

@@ -62,9 +62,6 @@ def _line_style() -> Style:
         "border_left": f"2px solid {colour('ember')}",
         "list_style": "none",
         '&[data-role="assistant"]': {"border_left_color": colour("lagoon")},
-        "@keyframes vl-arrive": {"from": {"opacity": "0", "transform": "translateY(6px)"}},
-        "animation": "vl-arrive 260ms ease-out",
-        CALM: {"animation": "none"},
         NARROW: {"grid_template_columns": "minmax(0, 1fr)"},
     }
 
@@ -153,7 +150,13 @@ def _changing(line: Any) -> rx.Component:
             style=_words_style(),
         ),
         custom_attrs={"data-role": line["role"], "data-live": "true"},
-        style={**_line_style(), "border_left_style": "dotted"},
+        style={
+            **_line_style(),
+            "border_left_style": "dotted",
+            "@keyframes vl-arrive": {"from": {"opacity": "0", "transform": "translateY(6px)"}},
+            "animation": "vl-arrive 260ms ease-out",
+            CALM: {"animation": "none"},
+        },
     )
 
 
