@@ -4,10 +4,10 @@
     python -m benchmarks.relay              1, 8, 32 and 64 sessions
 
 Each session sends a 20 ms chunk every 20 ms and gets one back, as in a conversation in which both
-sides speak at once. The bare route is measured first with the same chunks on the same server
-process. Times are of one monotonic clock, read by the sender and the receiver of a frame, so they
-hold two sockets and two schedulers besides the relay; what the relay says of itself (received →
-handed on) stands beside them. CPU is that of the server's worker process, from the kernel.
+sides speak at once. The bare route is measured in turn with it, with the same chunks on the same
+server process. Times are of one monotonic clock, read by the sender and the receiver of a frame, so
+they hold two sockets and two schedulers besides the relay; what the relay says of itself (received
+→ handed on) stands beside them. CPU is that of the server's worker process, from the kernel.
 """
 
 from __future__ import annotations
@@ -23,9 +23,10 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import psutil
 from websockets.asyncio.client import ClientConnection, connect
@@ -48,11 +49,14 @@ ROOT: Final = Path(__file__).resolve().parents[1]
 CHUNK_SAMPLES: Final = SAMPLE_RATE_HZ // 50
 CHUNK_S: Final = 0.02
 WARM_UP_S: Final = 1.5
+CALM_S: Final = 0.5
+"""For the sessions of a round to end on the server, too."""
 REPORT_EVERY: Final = 5
 """Chunks: a page reports every 100 ms while playing."""
 PING_EVERY: Final = 100
 BUFFERED_MS: Final = 100
 START_TIMEOUT_S: Final = 30.0
+TARGET_SESSIONS: Final = 8
 TARGET_MS: Final = 5.0
 TARGET_RATIO: Final = 2.5
 REST: Final = bytes(2 * CHUNK_SAMPLES - STAMP.size)
@@ -83,6 +87,27 @@ class Phase:
             self.both_ms.append(up_ms + now_ms - sent_ms)
         else:
             self.both_ms.append(now_ms - sent_ms)
+
+
+class Phases:
+    """The same route, several times."""
+
+    def __init__(self) -> None:
+        self._phases: list[Phase] = []
+
+    def add(self, phase: Phase) -> None:
+        self._phases.append(phase)
+
+    def all(self, name: Literal["up_ms", "down_ms", "both_ms", "late_ms"]) -> list[float]:
+        return [value for phase in self._phases for value in getattr(phase, name)]
+
+    def cost(self, sessions: int) -> list[float]:
+        """CPU milliseconds a session-second, one a round."""
+        return [1000 * one.cpu_s / (sessions * one.measured_s) for one in self._phases]
+
+    @property
+    def measured_s(self) -> float:
+        return sum(phase.measured_s for phase in self._phases)
 
 
 def percentile(values: list[float], percent: float) -> float | None:
@@ -196,7 +221,7 @@ async def _both(*works: Awaitable[None]) -> None:
 
 
 async def measure(
-    worker: psutil.Process, seconds: float, works: list[Callable[[Phase], Awaitable[None]]]
+    worker: psutil.Process, seconds: float, works: Sequence[Callable[[Phase], Awaitable[None]]]
 ) -> Phase:
     """Let all of them run, warm up, and look for `seconds`."""
     phase = Phase()
@@ -217,6 +242,7 @@ async def measure(
     failed = [task for task in tasks if task.done() and not task.cancelled() and task.exception()]
     if failed:
         raise RuntimeError(f"{len(failed)} sessions broke") from failed[0].exception()
+    await asyncio.sleep(CALM_S)
     return phase
 
 
@@ -278,83 +304,88 @@ def _figures(address: str) -> dict[str, dict[str, float]]:
         return found
 
 
-async def compare(sessions: int, seconds: float) -> dict[str, Any]:
-    """Both routes with as many sessions, on one fresh server."""
+async def compare(sessions: int, seconds: float, rounds: int) -> dict[str, Any]:
+    """Both routes in turn with as many sessions, on one fresh server, `rounds` times."""
     issuer = VoiceServer(settings(), provider_factory=ScriptedProviders())
+    bare, relay = Phases(), Phases()
     step_s = CHUNK_S / sessions
     async with served() as (address, worker):
         url = f"ws://{address}"
-        bare = await measure(
-            worker, seconds,
-            [lambda phase, i=i: bounce(url, i * step_s, phase) for i in range(sessions)],
-        )  # fmt: skip
-        tickets = [issuer.issue_ticket(f"page{i}", ORIGIN, "192.0.2.1") for i in range(sessions)]
-        relay = await measure(
-            worker, seconds,
-            [
-                lambda phase, i=i, ticket=ticket: talk(url, ticket, i * step_s, phase)
-                for i, ticket in enumerate(tickets)
-            ],
-        )  # fmt: skip
+        for number in range(rounds):
+            echoes = [partial(bounce, url, i * step_s) for i in range(sessions)]
+            bare.add(await measure(worker, seconds, echoes))
+            talks = []
+            for i in range(sessions):
+                ticket = issuer.issue_ticket(f"page{number}.{i}", ORIGIN, "192.0.2.1")
+                talks.append(partial(talk, url, ticket, i * step_s))
+            relay.add(await measure(worker, seconds, talks))
         own = await asyncio.to_thread(_figures, address)
     return row_of(sessions, bare, relay, own)
 
 
 def row_of(
-    sessions: int, bare: Phase, relay: Phase, own: dict[str, dict[str, float]]
+    sessions: int, bare: Phases, relay: Phases, own: dict[str, dict[str, float]]
 ) -> dict[str, Any]:
     """The figures of one number of sessions."""
-    cost = {
-        name: 1000 * phase.cpu_s / (sessions * phase.measured_s)
-        for name, phase in (("bare", bare), ("relay", relay))
-    }
+    ratios = [
+        ours / floor
+        for ours, floor in zip(relay.cost(sessions), bare.cost(sessions), strict=True)
+        if floor
+    ]
     expected = sessions * relay.measured_s / CHUNK_S
     return {
         "sessions": sessions,
         "own up p95 ms": own.get("relay_up_ms", {}).get("p95"),
         "own down p95 ms": own.get("relay_down_ms", {}).get("p95"),
-        "up p50 ms": percentile(relay.up_ms, 50),
-        "up p95 ms": percentile(relay.up_ms, 95),
-        "down p50 ms": percentile(relay.down_ms, 50),
-        "down p95 ms": percentile(relay.down_ms, 95),
-        "bare there and back p95 ms": percentile(bare.both_ms, 95),
-        "relay CPU ms/s": cost["relay"],
-        "bare CPU ms/s": cost["bare"],
-        "ratio": cost["relay"] / cost["bare"] if cost["bare"] else None,
-        "chunks back %": 100 * len(relay.down_ms) / expected,
-        "load late p95 ms": percentile(relay.late_ms, 95),
+        "up p50 ms": percentile(relay.all("up_ms"), 50),
+        "up p95 ms": percentile(relay.all("up_ms"), 95),
+        "down p50 ms": percentile(relay.all("down_ms"), 50),
+        "down p95 ms": percentile(relay.all("down_ms"), 95),
+        "bare there and back p50 ms": percentile(bare.all("both_ms"), 50),
+        "bare there and back p95 ms": percentile(bare.all("both_ms"), 95),
+        "relay CPU ms/s": statistics.median(relay.cost(sessions)),
+        "bare CPU ms/s": statistics.median(bare.cost(sessions)),
+        "CPU ratio": statistics.median(ratios) if ratios else None,
+        "chunks back %": 100 * len(relay.all("down_ms")) / expected,
+        "load late p95 ms": percentile(relay.all("late_ms"), 95),
         "machine load": load_average(),
     }
 
 
-def verdict(rows: list[dict[str, Any]]) -> list[str]:
+def verdicts_of(rows: list[dict[str, Any]]) -> list[str]:
     """The targets, on the row they are set for."""
     said = []
     for row in rows:
-        if row["sessions"] == 8:
-            worst = max(row["own up p95 ms"], row["own down p95 ms"])
-            word = "met" if worst <= TARGET_MS else "missed"
-            said.append(f"relay p95 each way <= {TARGET_MS:g} ms with 8 sessions: {word}")
-    ratios = [row["ratio"] for row in rows if row["ratio"] is not None]
-    if ratios:
-        word = "met" if statistics.median(ratios) <= TARGET_RATIO else "missed"
-        said.append(f"CPU <= {TARGET_RATIO:g} times the bare route (median of rows): {word}")
+        if row["sessions"] != TARGET_SESSIONS:
+            continue
+        worst = max(row["own up p95 ms"] or 0.0, row["own down p95 ms"] or 0.0)
+        said.append(_verdict("own p95 each way", worst, TARGET_MS, " ms"))
+        if row["CPU ratio"] is not None:
+            said.append(_verdict("CPU against the bare route", row["CPU ratio"], TARGET_RATIO, "x"))
     return said
+
+
+def _verdict(what: str, value: float, limit: float, unit: str) -> str:
+    word = "met" if value <= limit else "missed"
+    return f"{TARGET_SESSIONS} sessions, {what}: {value:.2f}{unit}, target {limit:g}{unit}: {word}"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--quick", action="store_true", help="one and eight sessions, 4 s each")
+    parser.add_argument("--quick", action="store_true", help="one and eight sessions, briefly")
     parser.add_argument("--sessions", type=int, nargs="+", default=None)
-    parser.add_argument("--seconds", type=float, default=None, help="measured, for each route")
+    parser.add_argument("--seconds", type=float, default=None, help="a round of one route")
+    parser.add_argument("--rounds", type=int, default=None)
     given = parser.parse_args()
     counts = given.sessions or ([1, 8] if given.quick else [1, 8, 32, 64])
-    seconds = given.seconds or (4.0 if given.quick else 10.0)
-    rows = [asyncio.run(compare(count, seconds)) for count in counts]
+    seconds = given.seconds or (3.0 if given.quick else 5.0)
+    rounds = given.rounds or (2 if given.quick else 3)
+    rows = [asyncio.run(compare(count, seconds, rounds)) for count in counts]
+    verdicts = verdicts_of(rows)
     print(table("Relay against a bare echo route", rows))
-    verdicts = verdict(rows)
     print("\n".join(verdicts))
-    print(f"-> {save('relay', {'rows': rows, 'verdicts': verdicts, 'seconds': seconds})}")
+    result = {"rows": rows, "verdicts": verdicts, "seconds": seconds, "rounds": rounds}
+    print(f"-> {save('relay', result)}")
 
 
 if __name__ == "__main__":

@@ -43,6 +43,8 @@ OPENAI_BASE_URL: Final = "https://api.openai.com/v1"
 MAX_FRAME_BYTES: Final = 16 * 1024 * 1024
 """A frame bigger than that is no speech; 100 ms of audio is 6.4 kB."""
 MAX_QUEUED_FRAMES: Final = 64
+ROOM_BYTES: Final = 16 * 1024
+"""Half of what the socket's writer takes before it makes its caller wait."""
 CLOSE_TIMEOUT_S: Final = 1.0
 _MAX_RETRY_AFTER_MS: Final = 3_600_000.0
 
@@ -120,6 +122,9 @@ class Link:
         if self._closed:
             raise ProviderUnavailable("provider_lost")
         try:
+            if self._has_room(len(frame)):
+                await self._connection.send_raw(frame)
+                return
             with anyio.fail_after(self._bounds.send_ms / 1000):
                 await self._connection.send_raw(frame)
         except TimeoutError:
@@ -128,6 +133,15 @@ class Link:
         except (WebSocketException, OSError) as error:
             detail = "connection_closed" if isinstance(error, ConnectionClosed) else "socket_error"
             raise ProviderUnavailable("provider_lost", detail_code=detail) from None
+
+    def _has_room(self, size_bytes: int) -> bool:
+        """The socket takes the frame without waiting: a bound would cost more than the frame."""
+        socket = getattr(self._connection, "_connection", None)
+        transport = getattr(socket, "transport", None)
+        if transport is None:
+            return False
+        waiting: int = transport.get_write_buffer_size()
+        return waiting + size_bytes < ROOM_BYTES
 
     async def aclose(self) -> None:
         """Close; bounded, idempotent, safe in a cancelled scope. A deaf peer is cut off."""
