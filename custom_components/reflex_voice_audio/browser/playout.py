@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .dsp import WIRE_RATE_HZ, Resampler
-from .jsapi import Float32Array, Int16Array
+from .jsapi import Array, Float32Array, Int16Array
 from .ledger import Ledger, Segment
 
 RING_SAMPLES: int = 96000
@@ -59,7 +59,7 @@ class Playout:
         self.pause_reported: bool = False
         self.peer_pause_time = 0.0
         self.flush_turn = -1
-        self.flush_id: Any = None
+        self.flush_ids = Array()
         self.flushing: bool = False
         self.flushed_turn = -1
         self.start_ms = START_MIN_MS
@@ -151,14 +151,12 @@ class Playout:
 
     def flush(self, turn: int, flush_id: Any) -> None:
         """Drop every turn up to `turn`, after a fade if it is sounding; then report `flushed`."""
-        if self.flushing:
-            self._complete_flush()
         self.flushed_turn = max(self.flushed_turn, turn)
-        self.flush_turn = turn
-        self.flush_id = flush_id
+        self.flush_turn = max(self.flush_turn, turn)
+        self.flush_ids.push(flush_id)
         self.flushing = True
         sounding = self._sounding_segment()
-        if self.gain <= 0.0 or sounding is None or sounding.turn > turn:
+        if self.gain <= 0.0 or sounding is None or sounding.turn > self.flush_turn:
             self._complete_flush()
 
     def _sounding_segment(self) -> Any:
@@ -178,10 +176,14 @@ class Playout:
             if self.gain > 0.0 or not self.pause_reported:
                 self.stopped_time = self.ledger.now
             self._report("stopped")
-        message = self.ledger.message("flushed", segment, heard)
-        message["id"] = self.flush_id
+        messages = Array()
+        while len(self.flush_ids) > 0:
+            message = self.ledger.message("flushed", segment, heard)
+            message["id"] = self.flush_ids.shift()
+            messages.push(message)
         self._drop_flushed()
-        self.post(message)
+        for i in range(len(messages)):
+            self.post(messages[i])
 
     def _drop_flushed(self) -> None:
         first = self.ledger.drop(self.flush_turn)
