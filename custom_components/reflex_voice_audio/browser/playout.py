@@ -155,18 +155,9 @@ class Playout:
         self.flush_turn = max(self.flush_turn, turn)
         self.flush_ids.push(flush_id)
         self.flushing = True
-        sounding = self._sounding_segment()
+        sounding = self.ledger.at(self.ledger.rendered + 1)
         if self.gain <= 0.0 or sounding is None or sounding.turn > self.flush_turn:
             self._complete_flush()
-
-    def _sounding_segment(self) -> Any:
-        """The segment that the next sample to render belongs to."""
-        found = None
-        for i in range(len(self.ledger.segments)):
-            segment = self.ledger.segments[i]
-            if found is None or segment.begin <= self.ledger.rendered:
-                found = segment
-        return found
 
     def _complete_flush(self) -> None:
         self.flushing = False
