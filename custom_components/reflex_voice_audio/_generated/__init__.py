@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 import reflex as rx
+
 from reflex_voice_audio.build import ensure_built
 
 ensure_built()
