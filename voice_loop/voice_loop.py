@@ -20,4 +20,6 @@ if not logger.handlers:
 
 app = rx.App(api_transformer=voice.api)
 voice.attach(app)
-app.add_page(lambda: page(voice), route="/", title=TITLE, description=DESCRIPTION)
+app.add_page(
+    lambda: page(voice), route="/", title=TITLE, description=DESCRIPTION, image="/social.png"
+)
