@@ -67,6 +67,9 @@ class Limits:
     """Audio of one item that is held for the browser."""
     resume_ms: float = 15_000
     """How long a session outlives its socket."""
+    unread_ms: float = 75_000
+    """How long a page may acknowledge nothing of what it was sent: longer than a minute, in which
+    the timers of a hidden page run once."""
     start_timeout_ms: float = 5_000
     connect_timeout_ms: float = 10_000
     first_audio_timeout_ms: float = 20_000

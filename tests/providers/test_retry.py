@@ -1,91 +1,43 @@
-"""Trying again: where it helps, as often as it may, and never in step."""
+"""Trying again: as often as it may, as long as it should, and never in step."""
 
 from __future__ import annotations
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voice_loop.errors import (
-    ProviderError,
-    ProviderRejected,
-    ProviderTimeout,
-    ProviderUnavailable,
-)
-from voice_loop.providers.base import SessionSettings
-from voice_loop.providers.retry import RetryPolicy, connect_with_retry
-from voice_loop.providers.scripted import Connect, ScriptedProvider, ScriptedProviders
+from voice_loop.providers.retry import RetryPolicy
 
-pytestmark = pytest.mark.anyio
-
-SETTINGS = SessionSettings(instructions="", voice="marin")
-LOST = ProviderUnavailable("provider_unreachable")
+STEADY = RetryPolicy(jitter=0)
 
 
-def failing(*errors: ProviderError) -> ScriptedProviders:
-    providers = [ScriptedProvider() for _ in errors]
-    for provider, error in zip(providers, errors, strict=True):
-        provider.fail(Connect, error)
-    return ScriptedProviders(*providers)
+def delay(
+    attempt: int, *, ever_up: bool = True, retry_after_ms: float | None = None
+) -> float | None:
+    return STEADY.next_delay_ms(attempt, 0.0, ever_up=ever_up, retry_after_ms=retry_after_ms)
 
 
-async def attempt(factory: ScriptedProviders) -> tuple[list[float], ScriptedProvider | None]:
-    """The waits, and the provider that connected in the end."""
-    waits: list[float] = []
-
-    async def sleep_ms(delay_ms: float) -> None:
-        waits.append(delay_ms)
-
-    try:
-        provider, _ = await connect_with_retry(
-            factory, SETTINGS, sleep_ms=sleep_ms, chance=lambda: 0.5
-        )
-    except ProviderError:
-        return waits, None
-    assert isinstance(provider, ScriptedProvider)
-    return waits, provider
+def test_the_waits_double_up_to_their_bound_and_come_to_an_end() -> None:
+    assert [delay(n) for n in range(1, 7)] == [250, 500, 1_000, 2_000, 4_000, None]
 
 
-async def test_each_try_has_a_fresh_provider_and_a_longer_wait() -> None:
-    factory = failing(LOST, ProviderTimeout("provider_timeout"), LOST)
-    waits, provider = await attempt(factory)
-    assert waits == [187.5, 375.0, 750.0]
-    assert provider is factory.made[3]
+def test_who_waits_for_the_button_to_answer_is_not_kept_long() -> None:
+    assert [delay(n, ever_up=False) for n in range(1, 4)] == [250, 500, None]
 
 
-async def test_the_last_error_is_raised_when_the_tries_are_used_up() -> None:
-    factory = failing(*[LOST] * 4)
-    waits, provider = await attempt(factory)
-    assert provider is None
-    assert (len(waits), len(factory.made)) == (3, 4)
+def test_the_providers_own_wait_is_honoured_where_it_is_longer() -> None:
+    assert delay(1, retry_after_ms=3_000) == 3_000
+    assert delay(5, retry_after_ms=3_000) == 4_000
 
 
-async def test_a_refusal_for_good_is_not_tried_again() -> None:
-    factory = failing(ProviderRejected("provider_key_refused"))
-    assert await attempt(factory) == ([], None)
+def test_a_wait_too_long_for_a_person_is_not_waited() -> None:
+    assert delay(1, retry_after_ms=60_000) == 60_000
+    assert delay(1, retry_after_ms=60_001) is None
 
 
-async def test_the_providers_own_wait_is_honoured() -> None:
-    waits, _ = await attempt(
-        failing(ProviderUnavailable("provider_rate_limited", retry_after_ms=3_000))
-    )
-    assert waits == [3_000]
-
-
-async def test_a_wait_too_long_for_a_person_is_passed_on() -> None:
-    limited = ProviderUnavailable("provider_rate_limited", retry_after_ms=60_000)
-    assert await attempt(failing(limited)) == ([], None)
-
-
-async def test_whoever_asks_is_told_of_each_retry() -> None:
-    told: list[tuple[str, float]] = []
-    await connect_with_retry(
-        failing(LOST),
-        SETTINGS,
-        policy=RetryPolicy(first_delay_ms=0),
-        on_retry=lambda error, delay_ms: told.append((error.code, delay_ms)),
-    )
-    assert told == [("provider_unreachable", 0)]
+def test_half_of_a_wait_is_left_to_chance() -> None:
+    policy = RetryPolicy()
+    assert policy.delay_ms(3, 0.0) == 1_000
+    assert policy.delay_ms(3, 0.5) == 750
 
 
 @given(attempts=st.integers(1, 2_000), chance=st.floats(0, 1, exclude_max=True))

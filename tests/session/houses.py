@@ -15,6 +15,7 @@ from voice_loop.config import Limits
 from voice_loop.latency.clock import Clock, MonotonicClock
 from voice_loop.protocol import events as wire
 from voice_loop.providers import base
+from voice_loop.providers.retry import RetryPolicy
 from voice_loop.providers.scripted import ScriptedProvider, ScriptedProviders
 from voice_loop.session.manager import Plan, SessionManager
 from voice_loop.session.operations import AppOperation
@@ -24,6 +25,7 @@ from voice_loop.session.tools import ToolRunner, no_tools
 
 SETTINGS = base.SessionSettings("Be kind.", "marin")
 SPEECH = bytes(48_000)
+QUICK = RetryPolicy(retries=3, first_delay_ms=1, max_delay_ms=1, jitter=0)
 
 
 @dataclass
@@ -89,6 +91,7 @@ async def house(
     tools: ToolRunner = no_tools,
     watchers: Sequence[Watcher] = (),
     operations: dict[str, AppOperation] | None = None,
+    retry: RetryPolicy | None = None,
 ) -> AsyncIterator[House]:
     """A running manager; everything it made is closed on the way out."""
     made = ScriptedProviders(*providers)
@@ -106,7 +109,7 @@ async def house(
             tools=tools,
             verify_command=verify,
             watchers=watchers,
-            retry_delays_ms=(1.0, 1.0, 1.0),
+            retry=retry or QUICK,
         )
     )
     async with anyio.create_task_group() as tasks:

@@ -54,12 +54,14 @@ class Stage:
 
     # Driving.
 
-    def link_up(self, expires_in_ms: float | None = None) -> None:
-        self.conversation.on_link_up(base.Connected("m", "v", expires_in_ms), self.now_ms)
+    def link_up(self, expires_in_ms: float | None = None, *, aligned: bool = False) -> None:
+        connected = base.Connected("m", "v", expires_in_ms, aligned)
+        self.conversation.on_link_up(connected, self.now_ms)
         self._collect()
 
-    def link_down(self) -> None:
-        self.conversation.on_link_down(self.now_ms)
+    def link_down(self, code: str | None = None) -> None:
+        """Without a code it was left on purpose."""
+        self.conversation.on_link_down(self.now_ms, code)
         self._collect()
 
     def client(self, *events: wire.ClientEvent) -> None:

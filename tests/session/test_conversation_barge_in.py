@@ -371,6 +371,23 @@ def test_a_lost_link_in_the_middle_of_an_answer_goes_back_to_listening() -> None
     assert stage.commands() == []
 
 
+def test_a_page_is_told_of_a_lost_link_after_its_phase_and_of_the_new_one_by_the_next() -> None:
+    stage = Stage()
+    stage.link_down("provider_lost")
+    assert [type(event).__name__ for event in stage.sent[-2:]] == ["TurnState", "ErrorEvent"]
+    assert stage.phase == "thinking", "nobody listens at the other end"
+    stage.link_up()
+    assert stage.phase == "listening"
+    assert isinstance(stage.sent[-1], wire.TurnState)
+
+
+def test_a_connection_left_on_purpose_is_nobodys_concern() -> None:
+    stage = Stage()
+    sent = len(stage.sent)
+    stage.link_down()
+    assert (stage.phase, len(stage.sent)) == ("listening", sent)
+
+
 def test_a_complete_answer_plays_out_though_the_link_is_lost() -> None:
     stage = Stage().speaking_stage()
     stage.provider(base.OutputAudioDone("r1", "a1"), base.ResponseDone("r1", "completed"))
@@ -405,6 +422,7 @@ def test_a_session_is_rolled_over_in_a_pause_before_it_expires() -> None:
     stage.wait(4_000)
     for _ in range(60):
         stage.wait(4_000)
+        stage.provider(base.OutputAudio(stage.response, "a1", bytes(480)))
         stage.played(600)
     assert stage.replaced == 0
     stage.barge_in(700, "stop")

@@ -395,6 +395,22 @@ def test_an_answer_that_does_not_begin_is_given_up() -> None:
     assert stage.phase == "listening"
 
 
+def test_an_answer_that_stops_coming_in_the_middle_is_given_up() -> None:
+    stage = Stage(limits=Limits(first_audio_timeout_ms=3_000))
+    stage.user_says("Tell me something.")
+    stage.answer(done=False)
+    stage.played(2_000)
+    stage.commands()
+    stage.wait(2_999)
+    assert stage.errors() == []
+    stage.wait(1)
+    assert stage.errors() == ["provider_timeout"]
+    assert stage.commands() == [effects.CancelResponse(), effects.TruncateItem("a1", 2_000)]
+    assert stage.phase == "listening"
+    stage.wait(2_000)
+    assert stage.replaced == 1, "who does not even end the response is not asked again"
+
+
 def test_an_answer_longer_than_can_be_held_is_cut_and_that_is_said() -> None:
     stage = Stage(limits=Limits(max_held_ms=4_000))
     stage.user_says("Tell me everything.")

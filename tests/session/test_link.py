@@ -6,18 +6,21 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import anyio
+import anyio.lowlevel
 import pytest
 
 from voice_loop.errors import ProviderUnavailable
 from voice_loop.latency.clock import ManualClock
 from voice_loop.providers import base
 from voice_loop.providers import scripted as script
+from voice_loop.providers.retry import RetryPolicy
 from voice_loop.session import effects
 from voice_loop.session.link import MAX_COMMANDS, STABLE_MS, ProviderLink, perform
 
 pytestmark = pytest.mark.anyio
 
 SETTINGS = base.SessionSettings("Be kind.", "marin")
+AT_ONCE = RetryPolicy(retries=3, first_delay_ms=0)
 
 
 class Owner:
@@ -49,6 +52,9 @@ class Owner:
     def link_down(self, code: str | None) -> None:
         self._note(f"down {code}")
 
+    def link_waits(self, code: str, delay_ms: float) -> None:
+        self._note(f"waits {code} {delay_ms:g}")
+
     def provider_event(self, event: base.ProviderEvent) -> None:
         self.events.append(event)
         self._note("event")
@@ -62,10 +68,12 @@ class Owner:
 
 @asynccontextmanager
 async def running(
-    *providers: script.ScriptedProvider, clock: ManualClock | None = None
+    *providers: script.ScriptedProvider,
+    clock: ManualClock | None = None,
+    retry: RetryPolicy | None = None,
 ) -> AsyncIterator[tuple[ProviderLink, Owner, script.ScriptedProviders]]:
     owner, made = Owner(), script.ScriptedProviders(*providers)
-    link = ProviderLink(made, owner, clock or ManualClock(), 5_000, (0.0, 0.0, 0.0))
+    link = ProviderLink(made, owner, clock or ManualClock(), 5_000, retry or AT_ONCE)
     async with anyio.create_task_group() as tasks:
 
         async def run() -> None:
@@ -205,13 +213,70 @@ async def test_every_command_reaches_the_provider_as_what_it_is() -> None:
     ]
 
 
-async def test_retry_after_of_the_provider_is_respected_and_bounded() -> None:
+def limited(retry_after_ms: float | None) -> script.ScriptedProvider:
     provider = script.ScriptedProvider()
-    provider.fail(script.Connect, ProviderUnavailable("provider_rate_limited", retry_after_ms=30))
-    async with running(provider) as (_, owner, made):
+    error = ProviderUnavailable("provider_rate_limited", retry_after_ms=retry_after_ms)
+    provider.fail(script.Connect, error)
+    return provider
+
+
+async def test_the_provider_says_how_long_to_wait_and_that_is_waited_and_told() -> None:
+    async with running(limited(30)) as (_, owner, made):
         await owner.until("up")
         assert len(made.made) == 2
-        assert owner.log.count("connecting") == 2
+        assert owner.log[:3] == ["connecting", "waits provider_rate_limited 30", "connecting"]
+
+
+async def test_without_its_word_the_waits_grow_and_are_left_to_chance() -> None:
+    retry = RetryPolicy(first_delay_ms=8, jitter=0.5)
+    made = script.ScriptedProviders(limited(None), limited(None))
+    owner = Owner()
+    link = ProviderLink(made, owner, ManualClock(), 5_000, retry, chance=lambda: 0.5)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(link.run)
+        await owner.until("up")
+        tasks.cancel_scope.cancel()
+    waits = [entry for entry in owner.log if entry.startswith("waits")]
+    assert waits == ["waits provider_rate_limited 6", "waits provider_rate_limited 12"]
+
+
+async def test_a_wait_too_long_for_a_person_ends_the_session_and_is_passed_on() -> None:
+    async with running(limited(3_600_000)) as (link, owner, made):
+        await owner.until("ended provider_rate_limited")
+        assert len(made.made) == 1
+        assert link.retry_after_ms == 3_600_000
+
+
+async def test_a_wait_is_ended_with_the_session() -> None:
+    async with running(limited(60_000)) as (_, owner, made):
+        await owner.until("waits provider_rate_limited 60000")
+    assert len(made.made) == 1
+    assert made.made[0].closed
+
+
+async def test_no_word_is_lost_when_a_connection_is_left_on_purpose() -> None:
+    class Lingering(script.ScriptedProvider):
+        async def aclose(self) -> None:
+            await anyio.lowlevel.checkpoint()
+            await released.wait()
+            await super().aclose()
+
+    released = anyio.Event()
+    second = script.ScriptedProvider()
+    second.stall(script.Connect)
+    async with running(Lingering(), second) as (link, owner, made):
+        await owner.until("up")
+        link.submit([audio(0.02, 1)])
+        await owner.until("relayed")
+        link.replace(None)
+        await owner.until("connecting", 2)
+        assert not made.made[0].closed, "the new connection does not wait for the old one's end"
+        link.submit([audio(0.02, 2), audio(0.02, 3)])
+        second.release(script.Connect)
+        await owner.until("relayed", 3)
+        assert sorted(set(second.audio)) == [2, 3]
+        released.set()
+    assert made.made[0].closed
 
 
 def test_nothing_private_stands_in_the_repr_of_a_command() -> None:

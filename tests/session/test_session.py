@@ -514,19 +514,69 @@ async def test_cutting_any_side_in_any_phase_leaves_nothing_behind(side: str, ph
     assert all(provider.closed for provider in home.providers.made)
 
 
-async def test_a_page_that_leaves_before_the_provider_answers_can_come_back() -> None:
+async def test_a_page_that_leaves_before_it_was_greeted_ends_the_session_at_once() -> None:
     provider = script.ScriptedProvider()
     provider.stall(script.Connect)
     async with house(provider) as home:
-        session = home.open()
-        page = home.connect(session)
+        page = home.connect(home.open())
         page.send_event(wire.ClockPing(1, 0))
         await page.expect(wire.ClockPong)
         page.hang_up()
         await home.reason()
-        again = home.connect(session, 0)
-        provider.release(script.Connect)
-        await again.expect(wire.SessionReady)
+        await home.empty()
+        assert provider.closed, "nobody can come back: there is no key"
+
+
+async def test_a_page_that_waits_for_the_provider_is_told_how_long() -> None:
+    provider = script.ScriptedProvider()
+    limited = ProviderUnavailable("provider_rate_limited", retry_after_ms=30_000)
+    provider.fail(script.Connect, limited)
+    async with house(provider) as home:
+        page = home.connect(home.open())
+        error = await page.expect(wire.ErrorEvent)
+        assert (error.code, error.seq) == ("provider_rate_limited", 0)
+        assert (error.recoverable, error.retry_after_ms) == (True, 30_000)
+        page.hang_up()
+        await home.empty()
+        assert len(home.providers.made) == 1, "cancelling ends the wait"
+
+
+async def test_a_provider_that_wants_to_be_left_alone_for_an_hour_is_left_alone() -> None:
+    provider = script.ScriptedProvider()
+    limited = ProviderUnavailable("provider_rate_limited", retry_after_ms=3_600_000)
+    provider.fail(script.Connect, limited)
+    async with house(provider) as home:
+        page = home.connect(home.open())
+        error = await page.expect(wire.ErrorEvent)
+        assert (error.code, error.retry_after_ms) == ("provider_rate_limited", 3_600_000)
+        assert await home.reason() == "provider_rate_limited"
+        assert len(home.providers.made) == 1
+
+
+async def test_a_page_that_reads_nothing_is_let_go_and_one_that_does_is_not() -> None:
+    clock = ManualClock()
+    limits = Limits(unread_ms=1_000, idle_ms=60_000)
+    async with house(clock=clock, limits=limits) as home:
+        session, page, _ = await home.enter()
+
+        async def look() -> None:
+            clock.advance_ms(1_000)
+            session.look_at_clock()
+            await anyio.wait_all_tasks_blocked()
+
+        for _ in range(3):
+            await look()
+            await look()
+            assert session.end_code is None, "nothing was sent: nothing is missing"
+            session.send_metrics({"a": 1})
+            told = await page.expect(wire.MetricsUpdate)
+            page.send_event(wire.ClockPing(1, 0, received_seq=told.seq))
+            await page.expect(wire.ClockPong)
+        session.send_metrics({"a": 1})
+        await page.expect(wire.MetricsUpdate)
+        await look()
+        await look()
+        assert await home.reason() == "client_stalled"
 
 
 async def test_serving_a_session_that_is_over_says_why() -> None:

@@ -110,13 +110,14 @@ def test_a_response_cancelled_before_it_started_is_recognised_when_it_does() -> 
     assert machine.response_done("r1")
 
 
-def test_the_answer_is_overdue_until_output_comes() -> None:
+def test_the_answer_is_overdue_when_it_does_not_begin_or_go_on() -> None:
     machine = TurnMachine(first_audio_timeout_ms=100)
     machine.owe()
     asked(machine, 0)
     assert machine.audio_overdue(100)
-    machine.output_came()
-    assert not machine.audio_overdue(100)
+    machine.output_came(90)
+    assert not machine.audio_overdue(189)
+    assert machine.audio_overdue(190)
 
 
 def test_words_of_the_app_wait_for_quiet_and_are_a_turn_of_their_own() -> None:

@@ -67,6 +67,9 @@ class Connected:
     model: str
     voice: str
     expires_in_ms: float | None
+    aligned_transcript: bool = False
+    """Words of an answer come right before the audio they belong to, not sentences ahead: what was
+    heard of it is known, not estimated."""
 
 
 @dataclass(frozen=True, slots=True)

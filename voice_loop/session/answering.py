@@ -45,7 +45,7 @@ class Answering:
     ) -> None:
         self._machine = machine
         self._out = out
-        self._captions = captions
+        self.captions = captions
         self.ledger = PlaybackLedger()
         self._pacer = Pacer(ms_to_samples(limits.max_ahead_ms), ms_to_samples(limits.max_held_ms))
         self._response_items: list[ItemAudio] = []
@@ -82,7 +82,7 @@ class Answering:
         return any(turn == self._machine.turn for _, turn, _ in self._calls.values())
 
     def said_in_this_turn(self) -> str:
-        return self._captions.spoken(self._machine.response_turn)
+        return self.captions.spoken(self._machine.response_turn)
 
     # The provider's output.
 
@@ -109,7 +109,7 @@ class Answering:
         entry = self._open(event.item_id)
         if entry.over:
             return
-        self._machine.output_came()
+        self._machine.output_came(now_ms)
         if self._first_delta_turn != entry.turn:
             self._first_delta_turn = entry.turn
             self._leading_silence = LeadingSilence()
@@ -150,7 +150,7 @@ class Answering:
             entry = self._open(event.item_id)
         if entry is None or entry.cut:
             return
-        self._captions.add(entry, event.delta, final=event.final, text=event.text)
+        self.captions.add(entry, event.delta, final=event.final, text=event.text)
         if entry.finished and event.final:
             self._show(entry)
 
@@ -168,7 +168,7 @@ class Answering:
                 self._break_off(entry)
             else:
                 self._complete(entry)
-                self._captions.end(entry)
+                self.captions.end(entry)
                 if entry.finished:
                     self._show(entry)
         self._response_items = []
@@ -198,10 +198,10 @@ class Answering:
 
     # Tools.
 
-    def on_tool_call(self, event: base.ToolCall) -> None:
+    def on_tool_call(self, event: base.ToolCall, now_ms: float) -> None:
         if not self._machine.accepts(event.response_id) or event.call_id in self._calls:
             return
-        self._machine.output_came()
+        self._machine.output_came(now_ms)
         turn = self._machine.response_turn
         if len(self._calls) >= MAX_TOOL_CALLS:
             self._out.commands.append(
@@ -264,7 +264,7 @@ class Answering:
         self.pump(now_ms)
 
     def _show(self, entry: ItemAudio) -> None:
-        update = self._captions.show(entry)
+        update = self.captions.show(entry)
         if update is not None:
             self._out.send(update)
 
@@ -319,7 +319,7 @@ class Answering:
 
     def _cut(self, entry: ItemAudio) -> None:
         entry.cut = True
-        update = self._captions.cut(entry)
+        update = self.captions.cut(entry)
         if update is not None:
             self._out.send(update)
 

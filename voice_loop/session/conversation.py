@@ -70,6 +70,8 @@ class Conversation:
         self._end_code = terms.end_code
         self._roll_over_ms: float | None = None
         self._link_up = False
+        self._reconnecting = False
+        """The connection broke: nobody listens at the other end until there is a new one."""
         self._answer_again = False
 
     # The page.
@@ -179,7 +181,7 @@ class Conversation:
             case base.OutputAudioDone():
                 self.answering.on_audio_done(event, now_ms)
             case base.ToolCall():
-                self.answering.on_tool_call(event)
+                self.answering.on_tool_call(event, now_ms)
             case base.ResponseDone():
                 self.answering.on_response_done(event, now_ms)
             case base.Expiring():
@@ -200,6 +202,8 @@ class Conversation:
 
     def on_link_up(self, connected: base.Connected, now_ms: float) -> None:
         self._link_up = True
+        self._reconnecting = False
+        self.answering.captions.aligned = connected.aligned_transcript
         self._roll_over_ms = None
         if connected.expires_in_ms is not None:
             margin = min(ROLL_OVER_MARGIN_MS, connected.expires_in_ms / 2)
@@ -209,15 +213,20 @@ class Conversation:
             self.machine.owe()
         self.settle(now_ms)
 
-    def on_link_down(self, now_ms: float) -> None:
-        """The connection is gone; the session tries for another, or ends."""
+    def on_link_down(self, now_ms: float, code: str | None = None) -> None:
+        """The connection is gone; the session tries for another, or ends. Without a `code` it was
+        left on purpose, and nobody needs to notice."""
         if self._link_up:
             self.out.facts.append(Mark("link_down", now_ms, "server", self.machine.turn))
         self._link_up = False
+        self._reconnecting = code is not None
         self._answer_again = self.answering.link_lost() and self.history.ends_with_user
         self.machine.link_lost()
         self.listening.link_lost()
         self.settle(now_ms)
+        if code is not None:
+            # After the change of phase: a page takes the next one as the end of the trouble.
+            self.error(code)
 
     # Time.
 
@@ -270,9 +279,8 @@ class Conversation:
         self._show_phase(now_ms)
 
     def _show_phase(self, now_ms: float) -> None:
-        phase = self.machine.phase(
-            speaking=self.answering.audible, working=self.answering.working or self._answer_again
-        )
+        working = self.answering.working or self._answer_again or self._reconnecting
+        phase = self.machine.phase(speaking=self.answering.audible, working=working)
         if phase != "listening" or self.phase != "listening":
             self._last_active_ms = now_ms
         if phase != self.phase:

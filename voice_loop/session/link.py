@@ -1,21 +1,23 @@
 """The provider's side of a session: one connection at a time, kept alive within bounds.
 
 Connects, hands events to the conversation, carries its commands out in order; when the connection
-breaks it tries again a bounded number of times, with the history. Commands wait here while there is
-none: what was said before the first connection is kept (bounded), what was said into a gap is
-stale and dropped. The reader of the provider never waits for the page.
+breaks it tries again a bounded number of times, with the history, and says how long it waits.
+Commands wait here while there is none: what was said before the first connection is kept (bounded),
+what was said into a gap is stale and dropped. A connection that is left on purpose is closed beside
+the making of the next, so that no word falls between. The reader never waits for the page.
 """
 
 from __future__ import annotations
 
 import logging
+import random
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Final, Protocol, assert_never
 
 import anyio
 
-from voice_loop.audio.pcm import bytes_to_ms
+from voice_loop.audio.pcm import BYTES_PER_SAMPLE, bytes_to_ms, ms_to_bytes
 from voice_loop.errors import ERRORS, ProviderError, ProviderRejected, ProviderTimeout
 from voice_loop.latency.clock import Clock
 from voice_loop.providers.base import (
@@ -26,18 +28,17 @@ from voice_loop.providers.base import (
     ProviderFactory,
     SessionSettings,
 )
+from voice_loop.providers.retry import RetryPolicy
 from voice_loop.session import effects
 from voice_loop.session.signal import Signal
 
-RETRY_DELAYS_MS: Final = (250.0, 500.0, 1_000.0, 2_000.0, 4_000.0)
-FIRST_RETRIES: Final = 2
-"""Before the first connection somebody waits for the button to answer."""
-MAX_RETRY_AFTER_MS: Final = 10_000
 STABLE_MS: Final = 30_000
 """A connection that lasted so long wipes the slate."""
 HELD_FIRST_MS: Final = 10_000
 HELD_LATER_MS: Final = 2_000
 MAX_COMMANDS: Final = 2_000
+MAX_JOINED_BYTES: Final = ms_to_bytes(100)
+CLOSE_MS: Final = 2_000
 _FATAL_CLOSE: Final = 4021
 
 logger = logging.getLogger(__name__)
@@ -54,6 +55,10 @@ class LinkOwner(Protocol):
 
     def link_down(self, code: str | None) -> None:
         """`code`: what to tell the person; None when the change was ours."""
+        ...
+
+    def link_waits(self, code: str, delay_ms: float) -> None:
+        """There is no connection, because of `code`; the next try begins after the delay."""
         ...
 
     def provider_event(self, event: ProviderEvent) -> None: ...
@@ -76,13 +81,16 @@ class ProviderLink:
         owner: LinkOwner,
         clock: Clock,
         connect_timeout_ms: float,
-        retry_delays_ms: Sequence[float] = RETRY_DELAYS_MS,
+        retry: RetryPolicy,
+        chance: Callable[[], float] = random.random,
     ) -> None:
         self._factory = factory
         self._owner = owner
         self._clock = clock
         self._connect_timeout_ms = connect_timeout_ms
-        self._retry_delays_ms = retry_delays_ms
+        self._retry = retry
+        self._chance = chance
+        self._tries = 0
         self._queue: deque[effects.Command] = deque()
         self._held_ms = 0.0
         self._ever_up = False
@@ -92,6 +100,8 @@ class ProviderLink:
         self._lost: str | None = None
         self.up = False
         self.dropped_audio_ms = 0.0
+        self.retry_after_ms: float | None = None
+        """When it ended with that: how long the provider wants to be left alone."""
 
     def submit(self, commands: Iterable[effects.Command]) -> None:
         """Queue commands for the present connection, or the one being made."""
@@ -128,32 +138,53 @@ class ProviderLink:
 
     async def run(self) -> str:
         """Keep connected; returns the wire code with which the session has to end."""
-        tries = 0
-        while True:
-            provider = self._factory()
-            try:
-                connected = await self._connect(provider)
-                began_ms = self._clock.now_ms()
-                code = await self._serve(provider, connected)
-            except ProviderError as error:
-                code, delay_ms = error.code, error.retry_after_ms or 0.0
-                fatal = isinstance(error, ProviderRejected)
-            else:
-                delay_ms = 0.0
-                fatal = code is not None and ERRORS[code].close_code == _FATAL_CLOSE
-                if self._clock.now_ms() - began_ms >= STABLE_MS:
-                    tries = 0
-                if not fatal:
-                    self._owner.link_down(code)
-            finally:
-                with anyio.move_on_after(2, shield=True):
-                    await provider.aclose()
-            tries += 1
-            allowed = len(self._retry_delays_ms) if self._ever_up else FIRST_RETRIES
-            if fatal or tries > min(allowed, len(self._retry_delays_ms)):
-                return code or "provider_unreachable"
-            delay_ms = max(delay_ms, self._retry_delays_ms[tries - 1] if code else 0.0)
-            await anyio.sleep(min(delay_ms, MAX_RETRY_AFTER_MS) / 1000)
+        code: str | None = None
+        async with anyio.create_task_group() as closers:
+            while code is None:
+                provider = self._factory()
+                try:
+                    code = await self._hold(provider)
+                finally:
+                    closers.start_soon(_close, provider)
+        assert code is not None
+        return code
+
+    async def _hold(self, provider: Provider) -> str | None:
+        """One connection, from first packet to last, and the wait before the next; a code when
+        there is no next."""
+        try:
+            connected = await self._connect(provider)
+        except ProviderError as error:
+            if isinstance(error, ProviderRejected):
+                return error.code
+            return await self._wait(error.code, error.retry_after_ms, failed=True)
+        began_ms = self._clock.now_ms()
+        lost = await self._serve(provider, connected)
+        if lost is not None and ERRORS[lost].close_code == _FATAL_CLOSE:
+            return lost
+        if self._clock.now_ms() - began_ms >= STABLE_MS:
+            self._tries = 0
+        self._owner.link_down(lost)
+        return await self._wait(lost, None, failed=False)
+
+    async def _wait(
+        self, code: str | None, retry_after_ms: float | None, *, failed: bool
+    ) -> str | None:
+        """Before the next try; a code when it is not to be. A change of our own counts too, as
+        connections that never last must come to an end; but it waits for nothing, not even for
+        another task, or words spoken meanwhile would be lost."""
+        self._tries += 1
+        delay_ms = self._retry.next_delay_ms(
+            self._tries, self._chance(), ever_up=self._ever_up, retry_after_ms=retry_after_ms
+        )
+        if delay_ms is None:
+            self.retry_after_ms = retry_after_ms
+            return code or "provider_unreachable"
+        if failed:
+            self._owner.link_waits(code or "provider_unreachable", delay_ms)
+        if code is not None:
+            await anyio.sleep(delay_ms / 1000)
+        return None
 
     async def _connect(self, provider: Provider) -> Connected:
         self._accepting = True
@@ -197,6 +228,7 @@ class ProviderLink:
                 await self._changed.wait()
             command = self._queue.popleft()
             if isinstance(command, effects.AppendAudio):
+                command = self._with_what_follows(command)
                 self._held_ms -= bytes_to_ms(len(command.pcm))
                 # Before the wait: the provider may speak of it at once.
                 self._owner.appended(command)
@@ -210,6 +242,19 @@ class ProviderLink:
                 came_ms = command.received_ms
                 delay_ms = self._clock.now_ms() - came_ms if came_ms >= up_since_ms else None
                 self._owner.relayed_up(delay_ms, len(command.pcm))
+
+    def _with_what_follows(self, first: effects.AppendAudio) -> effects.AppendAudio:
+        """Chunks that wait behind each other go out as one; nothing waits in order to be joined."""
+        pcm = first.pcm
+        while self._queue and len(pcm) < MAX_JOINED_BYTES:
+            following = self._queue[0]
+            if not isinstance(following, effects.AppendAudio):
+                break
+            if following.position_samples != first.position_samples + len(pcm) // BYTES_PER_SAMPLE:
+                break
+            pcm += following.pcm
+            self._queue.popleft()
+        return effects.AppendAudio(pcm, first.position_samples, first.received_ms)
 
 
 async def perform(provider: Provider, command: effects.Command) -> None:
@@ -237,3 +282,8 @@ async def perform(provider: Provider, command: effects.Command) -> None:
             await provider.update(settings)
         case _:
             assert_never(command)
+
+
+async def _close(provider: Provider) -> None:
+    with anyio.move_on_after(CLOSE_MS / 1000, shield=True):
+        await provider.aclose()

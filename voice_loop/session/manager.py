@@ -12,7 +12,7 @@ import logging
 import secrets
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import anyio
@@ -23,7 +23,7 @@ from voice_loop.errors import AdmissionError
 from voice_loop.latency.clock import Clock
 from voice_loop.protocol.events import Resume, StartOptions
 from voice_loop.providers.base import ProviderFactory, SessionSettings
-from voice_loop.session.link import RETRY_DELAYS_MS
+from voice_loop.providers.retry import RetryPolicy
 from voice_loop.session.session import Session
 from voice_loop.session.session_config import (
     CommandVerifier,
@@ -51,7 +51,7 @@ class Plan:
     tools: ToolRunner = no_tools
     verify_command: CommandVerifier = refuse_commands
     watchers: Sequence[Watcher] = ()
-    retry_delays_ms: Sequence[float] = RETRY_DELAYS_MS
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
 
 
 class SessionManager:
@@ -142,7 +142,7 @@ class SessionManager:
                 tools=plan.tools,
                 verify_command=plan.verify_command,
                 watchers=plan.watchers,
-                retry_delays_ms=plan.retry_delays_ms,
+                retry=plan.retry,
             )
         )
         self._sessions[session.id] = session

@@ -54,6 +54,11 @@ class Outbox:
         return self._bytes > self._max_bytes or frames > self._max_frames
 
     @property
+    def kept(self) -> int:
+        """Frames sent and not acknowledged."""
+        return len(self._kept)
+
+    @property
     def waiting(self) -> int:
         """Frames not yet handed to a socket."""
         return len(self._waiting)

@@ -17,7 +17,7 @@ import anyio
 
 from voice_loop.errors import SessionClosed
 from voice_loop.protocol.codec import encode_server
-from voice_loop.protocol.events import ClientEvent, ServerControl
+from voice_loop.protocol.events import ClientEvent, ErrorEvent, ServerControl
 from voice_loop.session.outbox import Outbox, Outgoing
 from voice_loop.session.signal import Signal
 
@@ -110,6 +110,18 @@ class Page:
         if self.attachment is not None:
             self.attachment.urgent.append(encode_server(event))
             self._wake.set()
+
+    def tell(self, event: ErrorEvent) -> None:
+        """Numbered, or past the numbers while the page was not greeted: it would get no others."""
+        if self.attachment is None or self.attachment.ready:
+            self.outbox.push(event)
+        else:
+            self.send_now(event)
+
+    @property
+    def was_greeted(self) -> bool:
+        """Some page has a key to come back with."""
+        return bool(self.key)
 
     def wake(self) -> None:
         """There may be something to send."""

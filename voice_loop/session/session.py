@@ -12,7 +12,6 @@ rule; what they decided is carried out afterwards. A session outlives its socket
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -38,6 +37,7 @@ from voice_loop.session.link import ProviderLink
 from voice_loop.session.operations import execute
 from voice_loop.session.outbox import Outgoing
 from voice_loop.session.page import ClientChannel, Page
+from voice_loop.session.presence import Presence
 from voice_loop.session.reception import Reception
 from voice_loop.session.relay import RelayMeter
 from voice_loop.session.session_config import SessionConfig
@@ -46,6 +46,7 @@ from voice_loop.session.tools import run_tool
 from voice_loop.session.watching import log_failure, watching
 
 FAREWELL_MS: Final = 1_000
+TOLD_WAIT_MS: Final = 1_000
 
 logger = logging.getLogger(__name__)
 
@@ -64,13 +65,13 @@ class Session:
             self,
             config.clock,
             config.limits.connect_timeout_ms,
-            config.retry_delays_ms,
+            config.retry,
         )
         self._provider_name = ""
         self._timer = Timekeeper(config.clock, self._deadline_ms, self._on_time)
         self._ended = anyio.Event()
         self._tasks: anyio.abc.TaskGroup | None = None
-        self._detached_ms: float | None = self._began_ms
+        self._presence = Presence(config.limits, self._page.outbox, self._began_ms)
         self._first_sent_turn = 0
         self._command_counter = 0
         self.bus: EventBus[Fact] = EventBus()
@@ -183,15 +184,15 @@ class Session:
 
     def _say_why(self) -> None:
         code = self.end_code or "internal"
-        row = ERRORS.get(code)
-        attachment = self._page.attachment
-        if row is None or attachment is None:
-            return
-        event = wire.ErrorEvent(code, row.message, row.recoverable)
-        if attachment.ready:
-            self._page.outbox.push(event)
-        else:
-            self._page.send_now(event)
+        if code in ERRORS and self._page.attachment is not None:
+            self._tell(code, self._link.retry_after_ms)
+
+    def _tell(self, code: str, retry_after_ms: float | None) -> None:
+        """Tell the person, greeted or not, and whoever watches."""
+        row = ERRORS[code]
+        event = wire.ErrorEvent(code, row.message, row.recoverable, retry_after_ms)
+        self._page.tell(event)
+        self._page.wake()
         self.bus.publish(event)
 
     def _close(self) -> None:
@@ -209,20 +210,15 @@ class Session:
         self.end(await self._link.run())
 
     def _deadline_ms(self) -> float:
-        return min(self._conversation.deadline(), self._resumable_until_ms)
+        return min(self._conversation.deadline(), self._presence.deadline_ms)
 
     def _on_time(self, now_ms: float) -> None:
-        if now_ms >= self._resumable_until_ms:
-            self.end("gone")
+        absent = self._presence.verdict(now_ms)
+        if absent is not None:
+            self.end(absent)
         elif now_ms >= self._conversation.deadline():
             self._conversation.tick(now_ms)
             self._apply()
-
-    @property
-    def _resumable_until_ms(self) -> float:
-        if self._detached_ms is None:
-            return math.inf
-        return self._detached_ms + self._config.limits.resume_ms
 
     # The page.
 
@@ -234,8 +230,8 @@ class Session:
         if self.end_code is not None:
             return self.end_code
         attachment = self._page.attach(channel)
-        self._detached_ms = None
         now_ms = self._clock.now_ms()
+        self._presence.came(now_ms)
         if received_seq is not None:
             self._page.outbox.rewind(received_seq)
             self._publish_mark("resumed", now_ms)
@@ -250,10 +246,14 @@ class Session:
             self.end("internal")
             attachment.end("internal")
         finally:
-            if self._page.detach(attachment) and self.end_code is None:
-                self._detached_ms = self._clock.now_ms()
+            if self._page.detach(attachment) and not self._page.was_greeted:
+                # It cannot come back without a key: nobody is left to connect for.
+                self.end("gone")
+            elif self.end_code is None and not self.attached:
+                left_ms = self._clock.now_ms()
+                self._presence.went(left_ms)
                 self._conversation.answering.browser_gone()
-                self._publish_mark("detached", self._detached_ms)
+                self._publish_mark("detached", left_ms)
                 self._timer.look()
         return attachment.reason
 
@@ -330,9 +330,7 @@ class Session:
 
     def link_down(self, code: str | None) -> None:
         self.provider = None
-        if code is not None:
-            self._conversation.error(code)
-        self._conversation.on_link_down(self._clock.now_ms())
+        self._conversation.on_link_down(self._clock.now_ms(), code)
         self._apply()
 
     def provider_event(self, event: ProviderEvent) -> None:
@@ -346,6 +344,11 @@ class Session:
 
     def relayed_up(self, delay_ms: float | None, audio_bytes: int) -> None:
         self._relays.add("up", delay_ms, audio_bytes)
+
+    def link_waits(self, code: str, delay_ms: float) -> None:
+        """Worth a word when a person would wonder what takes so long."""
+        if delay_ms >= TOLD_WAIT_MS or code == "provider_timeout":
+            self._tell(code, delay_ms)
 
     # Carrying out.
 

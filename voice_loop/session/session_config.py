@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from voice_loop.config import Limits
@@ -15,8 +15,8 @@ from voice_loop.errors import WireError
 from voice_loop.latency.clock import Clock
 from voice_loop.protocol.events import StartOptions
 from voice_loop.providers.base import ProviderFactory, SessionSettings
+from voice_loop.providers.retry import RetryPolicy
 from voice_loop.session.conversation import Terms
-from voice_loop.session.link import RETRY_DELAYS_MS
 from voice_loop.session.operations import AppOperation
 from voice_loop.session.tools import ToolRunner, no_tools
 
@@ -50,7 +50,7 @@ class SessionConfig:
     tools: ToolRunner = no_tools
     verify_command: CommandVerifier = refuse_commands
     watchers: Sequence[Watcher] = ()
-    retry_delays_ms: Sequence[float] = RETRY_DELAYS_MS
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
 
     def terms(self) -> Terms:
         """What of it the conversation goes by."""

@@ -23,8 +23,19 @@ class ToolRunner(Protocol):
     """Runs one call in the name of the user of `client_token`."""
 
     async def __call__(self, client_token: str, name: str, arguments: str) -> str:
-        """`arguments` is JSON as the model wrote it, not validated; returns the output."""
+        """`arguments` is JSON as the model wrote it, not validated; returns the output.
+
+        Raises ToolFailed for a call that came to nothing.
+        """
         ...
+
+
+class ToolFailed(Exception):
+    """A call that failed, with what the model is told of it."""
+
+    def __init__(self, output: str) -> None:
+        super().__init__("the tool failed")
+        self.output = output
 
 
 async def no_tools(client_token: str, name: str, arguments: str) -> str:
@@ -45,6 +56,8 @@ async def run_tool(
             output = await runner(client_token, name, arguments)
     except TimeoutError:
         return json.dumps({"error": "the tool took too long"}), True
+    except ToolFailed as failure:
+        return failure.output, True
     except Exception as error:
         # A boundary: the app's code may raise anything, and the conversation goes on.
         logger.warning("tool %s failed: %s", name, type(error).__name__)

@@ -159,8 +159,9 @@ class TurnMachine:
         """Output of this response is wanted: late deltas of a cancelled one are not."""
         return self.response == "active" and self.response_id == response_id
 
-    def output_came(self) -> None:
-        self._audio_deadline = None
+    def output_came(self, now_ms: float) -> None:
+        """More has to come, or the end of the response."""
+        self._audio_deadline = now_ms + self._first_audio_timeout_ms
 
     def cancel(self, now_ms: float) -> bool:
         """Stop the response. True when the provider must be told."""
@@ -207,7 +208,7 @@ class TurnMachine:
         return True
 
     def audio_overdue(self, now_ms: float) -> bool:
-        """The answer does not begin."""
+        """The answer does not begin, or does not go on."""
         return self._audio_deadline is not None and now_ms >= self._audio_deadline
 
     def floor_overdue(self, now_ms: float) -> FloorDeadline | None:

@@ -49,6 +49,8 @@ from voice_loop.providers.openai_realtime.faults import (
 from voice_loop.providers.openai_realtime.handshake import Handshake
 from voice_loop.providers.openai_realtime.link import Address, Bounds, Link, LinkClosed
 
+LOCAL_NAME: Final = "local"
+"""The server of `voice_loop.local`: the same protocol, and it keeps words and sound together."""
 MAX_MALFORMED: Final = 100
 """A peer with that many frames that are not the protocol is no Realtime server."""
 _MAX_EXPIRY_MS: Final = 24 * 3_600_000.0
@@ -139,6 +141,7 @@ class OpenAIRealtimeProvider:
             model=ready.model or self._address.model,
             voice=self._voice,
             expires_in_ms=self._expires_in_ms(ready.expires_at_s),
+            aligned_transcript=self._name == LOCAL_NAME,
         )
 
     def _decode_opening(self, data: bytes) -> Decoded:
