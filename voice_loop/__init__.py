@@ -13,15 +13,30 @@ if TYPE_CHECKING:
     from voice_loop.config import Settings
     from voice_loop.embed import VoiceLoop
     from voice_loop.errors import VoiceLoopError
+    from voice_loop.tools import ToolContext, ToolError
+    from voice_loop.ui.tools import tool, tool_result
 
 __version__ = "0.1.0"
 
-__all__ = ["Settings", "VoiceLoop", "VoiceLoopError", "__version__"]
+__all__ = [
+    "Settings",
+    "ToolContext",
+    "ToolError",
+    "VoiceLoop",
+    "VoiceLoopError",
+    "__version__",
+    "tool",
+    "tool_result",
+]
 
 _HOMES = {
     "Settings": "voice_loop.config",
+    "ToolContext": "voice_loop.tools",
+    "ToolError": "voice_loop.tools",
     "VoiceLoop": "voice_loop.embed",
     "VoiceLoopError": "voice_loop.errors",
+    "tool": "voice_loop.ui.tools",
+    "tool_result": "voice_loop.ui.tools",
 }
 
 

@@ -1,18 +1,21 @@
 """VoiceLoop: a spoken conversation for any Reflex app.
 
-    voice = VoiceLoop()
-    app = rx.App(api_transformer=voice.api)
+    voice = VoiceLoop(tools=[get_weather, TodoState.add_item])
+    app = rx.App()
     voice.attach(app)
     app.add_page(lambda: rx.vstack(voice.talk_button(), voice.transcript()))
 
-Made at import, it opens nothing: a wrong setting stops the start of the server, never an export.
+Made at import, it opens nothing: a wrong setting stops the start of the server, never an export; a
+tool that cannot be described is the app's mistake and is said at once. Several live side by side,
+each with a name, a path and a state of its own.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, Final
 
@@ -29,18 +32,22 @@ from voice_loop.providers.base import Provider
 from voice_loop.providers.openai_realtime.adapter import OpenAIRealtimeProvider
 from voice_loop.server.metrics import METRICS_PATH
 from voice_loop.server.mount import VoiceServer
+from voice_loop.session.operations import AppOperation
 from voice_loop.session.session import Session
 from voice_loop.telemetry.exporter import Exporter
 from voice_loop.telemetry.process import ProcessTelemetry
 from voice_loop.telemetry.watcher import session_watcher
+from voice_loop.tools import Runner, ToolAdapter
 from voice_loop.ui import loops
+from voice_loop.ui import tools as app_tools
 from voice_loop.ui.badge import provider_badge
 from voice_loop.ui.bridge import Authorize, StateBridge
+from voice_loop.ui.commands import AppCommands
 from voice_loop.ui.controls import controls
 from voice_loop.ui.debug_overlay import debug_overlay
 from voice_loop.ui.notices import error_card, notice
 from voice_loop.ui.settings_panel import settings_panel
-from voice_loop.ui.state import LOOP_NAME, VoiceState
+from voice_loop.ui.state import LOOP_NAME, state_of
 from voice_loop.ui.talk_button import talk_dial
 from voice_loop.ui.transcript import transcript
 
@@ -50,42 +57,54 @@ LOCAL_KEY: Final = "local"
 logger = logging.getLogger(__name__)
 
 
-class VoiceLoop:
+class VoiceLoop(AppCommands):
     """Server part, state and components of one voice endpoint."""
-
-    state = VoiceState
-    """What the page shows; its vars can be used in any component."""
 
     def __init__(
         self,
         settings: Settings | None = None,
         *,
+        tools: Iterable[app_tools.Target | ToolAdapter] = (),
+        name: str = LOOP_NAME,
+        path: str | None = None,
         authorize: Authorize | None = None,
         environ: Mapping[str, str] = os.environ,
     ) -> None:
+        """`tools`: functions and event handlers that the assistant may call. A second loop of an
+        app needs a `name` and a `path` of its own. Raises ConfigError for a mistake in the app."""
+        self.name = name
+        self.state = state_of(name)
+        """What the page shows; its vars can be used in any component."""
+        self.tools = app_tools.tool_set(tools)
         self._config_error: ConfigError | None = None
         self.settings = settings or self._read(environ)
+        if path is not None:
+            self.settings = dataclasses.replace(self.settings, path=path)
         self._local_url: str | None = None
-        self._bridge = StateBridge(self.settings, authorize=authorize)
+        specs = tuple(self.tools.specs)
+        self._bridge = StateBridge(self.settings, specs, authorize, self.state)
         config = get_config()
         origins = config.cors_allowed_origins
         clock = MonotonicClock()
         self.telemetry = ProcessTelemetry()
         self._exporter = Exporter(self.telemetry, clock)
+        metrics_path = METRICS_PATH if name == LOOP_NAME else f"{METRICS_PATH}/{name}"
         self.server = VoiceServer(
             self.settings,
             provider_factory=self._make_provider,
             clock=clock,
             hooks=self._bridge,
+            tools=Runner(self.tools),
+            tool_specs=specs,
             watchers=(session_watcher(self.telemetry, clock),),
             metrics=self._exporter.render,
-            metrics_path=config.prepend_backend_path(METRICS_PATH),
+            metrics_path=config.prepend_backend_path(metrics_path),
             allowed_origins=(origins,) if isinstance(origins, str) else tuple(origins),
             path=config.prepend_backend_path(self.settings.path),
             trusted_proxy_hops=config.trusted_proxy_hops,
-            name=LOOP_NAME,
+            name=name,
         )
-        loops.enter(LOOP_NAME, self)
+        loops.enter(name, self)
 
     def _read(self, environ: Mapping[str, str]) -> Settings:
         try:
@@ -96,25 +115,56 @@ class VoiceLoop:
             return Settings()
 
     def api(self, asgi_app: Any) -> Any:
-        """Adds the WebSocket's route: for `rx.App(api_transformer=voice.api)`.
+        """Adds the WebSocket's route to an ASGI app. `attach` sees to it; an app that composes its
+        server by hand calls it in `rx.App(api_transformer=...)`.
 
         Reflex calls it when a server starts, and never for an export. A setting that cannot work
         ends the process here with its sentence; out of the lifespan it would come in a traceback.
         """
         if self._config_error is not None:
             raise SystemExit(self._config_error.message)
-        self.server.app.mount("", asgi_app)
-        return self.server.app
+        if self._bridge.app is None:
+            raise SystemExit(
+                "This VoiceLoop is not attached to the app. Write voice.attach(app) below "
+                "app = rx.App(...)."
+            )
+        return self.server.before(asgi_app)
 
     @property
     def component_id(self) -> str:
         """The id of the component on the page."""
-        return LOOP_NAME
+        return self.name
 
     def attach(self, app: rx.App) -> None:
-        """Let sessions live while the app runs, and write into its states."""
+        """Serve this loop with the app: its socket, its sessions, its tools, its state.
+
+        Raises ConfigError when the app has another loop of this name or path.
+        """
+        for other in _loops_of(app):
+            if other is self:
+                return
+            self._check_beside(other)
         self._bridge.app = app
+        app_tools.attach(self.tools, app)
+        given = app.api_transformer
+        transformers = list(given) if isinstance(given, Sequence) else [given] if given else []
+        if self.api not in transformers:
+            transformers.append(self.api)
+        app.api_transformer = transformers
         app.register_lifespan_task(self.lifespan)
+
+    def _check_beside(self, other: VoiceLoop) -> None:
+        if self.name == other.name:
+            raise ConfigError(
+                f'Two voice loops are named "{self.name}". Give one a name and a path of its own: '
+                'VoiceLoop(name="kitchen", path="/kitchen").'
+            )
+        if self.settings.path == other.settings.path:
+            raise ConfigError(
+                f'The voice loops "{self.name}" and "{other.name}" share the path '
+                f'{self.settings.path}. Give one its own: VoiceLoop(name="{self.name}", '
+                f'path="/{self.name}").'
+            )
 
     @asynccontextmanager
     async def lifespan(self) -> AsyncIterator[None]:
@@ -124,7 +174,7 @@ class VoiceLoop:
             raise ConfigError(self._config_error.message) from None
         async with AsyncExitStack() as stack:
             stack.enter_context(self._exporter.running())
-            if self.unavailable() is None and self.settings.active_provider == "local":
+            if self._nobody_there() is None and self.settings.active_provider == "local":
                 self._local_url = await stack.enter_async_context(embedded_server(self.settings))
             await stack.enter_async_context(self.server.lifespan())
             logger.info("%s", self.greeting())
@@ -133,7 +183,7 @@ class VoiceLoop:
     def greeting(self) -> str:
         """One line for the log: where to look and who answers."""
         where = f"http://localhost:{get_config().frontend_port or self.settings.port}"
-        if self.unavailable() is not None:
+        if self._nobody_there() is not None:
             return (
                 f"Voice Loop is at {where}, but nobody can answer: put a key into OPENAI_API_KEY, "
                 'or add the offline assistant with pip install "voice-loop[local]".'
@@ -146,6 +196,9 @@ class VoiceLoop:
 
     def unavailable(self) -> str | None:
         """Wire code of what keeps anybody from talking; None when nothing does."""
+        return "not_attached" if self._bridge.app is None else self._nobody_there()
+
+    def _nobody_there(self) -> str | None:
         if self.settings.active_provider == "local":
             try:
                 check_installed()
@@ -156,6 +209,14 @@ class VoiceLoop:
     def issue_ticket(self, client_token: str, origin: str, address: str) -> str:
         """Permission for this page to open one session."""
         return self.server.issue_ticket(client_token, origin, address)
+
+    def open_order(self, client_token: str, order: str) -> AppOperation:
+        """What the app orders in a tab. Raises WireError when it was not the app."""
+        return self.server.open_order(client_token, order)
+
+    def sign_command(self, session_id: str, operation: str, arguments: Mapping[str, Any]) -> str:
+        """A command for the page to carry to the worker that holds the session."""
+        return self.server.sign_command(session_id, operation, arguments)
 
     def find(self, client_token: str) -> Session | None:
         """The live session of a tab, if this worker holds it."""
@@ -183,39 +244,45 @@ class VoiceLoop:
         return voice_audio(
             id=self.component_id,
             path=self.settings.path,
-            ws_url=VoiceState.ws_url,
-            turn_detection=rx.cond(VoiceState.push_to_talk, "push_to_talk", "server_vad"),
-            barge_in=VoiceState.barge_in,
-            on_ticket=VoiceState.ticket_asked,
-            on_status=VoiceState.status_changed,
-            on_error=VoiceState.failed,
-            on_device=VoiceState.devices_changed,
+            ws_url=self.state.ws_url,
+            turn_detection=rx.cond(self.state.push_to_talk, "push_to_talk", "server_vad"),
+            barge_in=self.state.barge_in,
+            on_ticket=self.state.ticket_asked,
+            on_status=self.state.status_changed,
+            on_error=self.state.failed,
+            on_device=self.state.devices_changed,
         )
 
     def talk_button(self) -> rx.Component:
         """The button, with the component that does the talking."""
-        return rx.fragment(talk_dial(VoiceState.status, self.component_id), self.audio())
+        return rx.fragment(talk_dial(self.state.status, self.component_id), self.audio())
 
     def transcript(self) -> rx.Component:
         """Both sides of the conversation."""
-        return transcript(VoiceState)
+        return transcript(self.state)
 
     def controls(self) -> rx.Component:
         """Stop, mute and typed messages."""
-        return controls(VoiceState, self.component_id)
+        return controls(self.state, self.component_id)
 
     def notices(self) -> rx.Component:
         """What went wrong, and hints."""
-        return rx.fragment(error_card(VoiceState), notice(VoiceState))
+        return rx.fragment(error_card(self.state, self.component_id), notice(self.state))
 
     def provider_badge(self) -> rx.Component:
         """Who answers."""
-        return provider_badge(VoiceState)
+        return provider_badge(self.state)
 
     def debug_overlay(self) -> rx.Component:
         """Live figures."""
-        return debug_overlay(VoiceState)
+        return debug_overlay(self.state)
 
     def settings_panel(self) -> rx.Component:
         """Devices, volume, turn-taking."""
-        return settings_panel(VoiceState, self.component_id)
+        return settings_panel(self.state, self.component_id)
+
+
+def _loops_of(app: rx.App) -> list[VoiceLoop]:
+    """The loops that were attached to `app`: their life is a task of it."""
+    owners = (getattr(task, "__self__", None) for task in app.get_lifespan_tasks())
+    return [owner for owner in owners if isinstance(owner, VoiceLoop)]

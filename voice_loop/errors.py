@@ -80,6 +80,9 @@ ERRORS: Final[dict[str, ErrorText]] = {
         "The conversation could not be taken up again. Click Talk to start a new one.", True, 4010
     ),
     "command_refused": ErrorText("A command of the app was not valid and was ignored.", True),
+    "not_attached": ErrorText(
+        "The voice of this page has no server part. Write voice.attach(app) in the app.", False
+    ),
     # The session.
     "replaced": ErrorText("The conversation went on in a newer connection.", False, 4009),
     "session_limit": ErrorText(

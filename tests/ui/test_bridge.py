@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import cast
 
 import anyio
 import pytest
 import reflex as rx
-from reflex_base.registry import RegistrationContext
 
 from voice_loop.config import Settings
 from voice_loop.event_bus import EventBus
@@ -18,7 +16,7 @@ from voice_loop.session.facts import Fact, SessionStarted
 from voice_loop.session.session import Session
 from voice_loop.ui.board import Board
 from voice_loop.ui.bridge import StateBridge
-from voice_loop.ui.state import VoiceState
+from voice_loop.ui.state import VoiceState, state_of
 
 pytestmark = pytest.mark.anyio
 
@@ -43,16 +41,6 @@ class Tab:
     @property
     def session(self) -> Session:
         return cast(Session, self)
-
-
-@pytest.fixture
-def app(monkeypatch: pytest.MonkeyPatch) -> Iterator[rx.App]:
-    monkeypatch.setenv("REFLEX_STATE_MANAGER_MODE", "memory")
-    token = RegistrationContext.set(RegistrationContext.ensure_context().fork())
-    try:
-        yield rx.App()
-    finally:
-        RegistrationContext.reset(token)
 
 
 def said(line: str, text: str, final: bool = True) -> TranscriptUpdate:
@@ -124,6 +112,29 @@ async def test_a_new_session_is_told_what_the_page_shows_and_what_the_server_set
     assert settings.history == (HistoryItem("user", "Good morning"),)
     assert (settings.instructions, settings.tools) == ("Be brief.", (lights,))
     assert (await bridge.settings_for("tab-2")).history == ()
+
+
+async def test_what_the_app_chose_for_a_tab_goes_before_what_the_server_set(app: rx.App) -> None:
+    specs = tuple(ToolSpec(name, name, {"type": "object"}) for name in ("lights", "blinds"))
+    bridge = StateBridge(Settings(instructions="Be brief."), tools=specs)
+    bridge.app = app
+    async with app.modify_state(rx.BaseStateToken(ident="tab-1", cls=VoiceState)) as root:
+        state = await root.get_state(VoiceState)
+        state._instructions, state._offered = "Be kind.", ["blinds", "gone since"]
+    settings = await bridge.settings_for("tab-1")
+    assert settings.instructions == "Be kind."
+    assert [spec.name for spec in settings.tools] == ["blinds"]
+    assert (await bridge.settings_for("tab-2")).tools == specs
+
+
+async def test_two_loops_write_into_states_of_their_own(app: rx.App) -> None:
+    kitchen = state_of("kitchen")
+    bridge = StateBridge(Settings(), state=kitchen)
+    bridge.app = app
+    await watch_to_the_end(bridge, Tab("tab-1"), said("u1", "Good morning"))
+    assert (await shown(app, "tab-1")).lines == []
+    async with app.modify_state(rx.BaseStateToken(ident="tab-1", cls=kitchen)) as root:
+        assert [line["text"] for line in (await root.get_state(kitchen)).lines] == ["Good morning"]
 
 
 async def test_without_an_app_nothing_is_written_and_sessions_can_still_open() -> None:

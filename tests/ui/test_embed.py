@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 
 from voice_loop.config import Settings
 from voice_loop.embed import VoiceLoop
-from voice_loop.errors import ConfigError, ProviderRejected
+from voice_loop.errors import AdmissionError, ConfigError, ProviderRejected
 from voice_loop.providers.openai_realtime.adapter import OpenAIRealtimeProvider
 from voice_loop.ui.loops import loop_of
 
@@ -26,6 +26,12 @@ async def test_a_wrong_setting_stops_the_start_and_not_the_import() -> None:
             pass
 
 
+async def test_a_server_whose_app_was_not_attached_does_not_start() -> None:
+    with pytest.raises(SystemExit) as caught:
+        VoiceLoop(Settings()).api(Starlette())
+    assert "voice.attach(app)" in str(caught.value.code)
+
+
 async def test_where_a_server_starts_a_wrong_setting_ends_it_with_its_sentence_alone() -> None:
     voice = VoiceLoop(environ={"VOICE_VAD_THRESHOLD": "many"})
     with pytest.raises(SystemExit) as caught:
@@ -33,11 +39,12 @@ async def test_where_a_server_starts_a_wrong_setting_ends_it_with_its_sentence_a
     assert str(caught.value.code).startswith("VOICE_VAD_THRESHOLD must be a number from 0 to 1")
 
 
-async def test_beside_the_socket_everything_is_still_the_apps() -> None:
+async def test_beside_the_socket_everything_is_still_the_apps(app: rx.App) -> None:
     def hello(request: Request) -> PlainTextResponse:
         return PlainTextResponse("hello")
 
     voice = VoiceLoop(Settings(path="/speak"))
+    voice.attach(app)
     client = TestClient(voice.api(Starlette(routes=[Route("/hello", hello)])))
     assert client.get("/hello").text == "hello"
     with client.websocket_connect("/speak", subprotocols=["voice-loop.v1"]) as socket:
@@ -67,6 +74,7 @@ async def test_without_its_server_the_offline_assistant_is_refused_with_a_code()
 
 
 async def test_without_key_and_packages_the_start_says_which_of_the_two_to_add(
+    app: rx.App,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def missing() -> None:
@@ -74,6 +82,7 @@ async def test_without_key_and_packages_the_start_says_which_of_the_two_to_add(
 
     monkeypatch.setattr("voice_loop.embed.check_installed", missing)
     voice = VoiceLoop(Settings())
+    voice.attach(app)
     assert voice.unavailable() == "local_unavailable"
     assert "OPENAI_API_KEY" in voice.greeting()
     assert "voice-loop[local]" in voice.greeting()
@@ -92,11 +101,71 @@ async def test_a_ticket_of_the_loop_is_one_that_its_server_takes() -> None:
     assert voice.find("token") is None
 
 
-async def test_attached_it_lives_with_the_app() -> None:
+async def test_attached_it_lives_and_is_served_with_the_app(app: rx.App) -> None:
     voice = VoiceLoop(Settings())
-    app = rx.App(api_transformer=voice.api)
+    assert voice.unavailable() == "not_attached"
     voice.attach(app)
-    assert any("lifespan" in str(task) for task in app.get_lifespan_tasks())
+    voice.attach(app)
+    assert app.get_lifespan_tasks().count(voice.lifespan) == 1
+    assert app.api_transformer == [voice.api]
+    assert voice.unavailable() != "not_attached"
+
+
+async def test_what_the_app_has_beside_it_stays(app: rx.App) -> None:
+    voice, own = VoiceLoop(Settings()), Starlette()
+    app.api_transformer = own
+    voice.attach(app)
+    composed: object = app.api_transformer
+    assert composed == [own, voice.api]
+    app.api_transformer = [voice.api, own]
+    kitchen = VoiceLoop(Settings(), name="kitchen", path="/kitchen")
+    kitchen.attach(app)
+    assert app.api_transformer == [voice.api, own, kitchen.api]
+
+
+async def test_two_loops_of_an_app_keep_to_themselves(app: rx.App) -> None:
+    voice, kitchen = VoiceLoop(Settings()), VoiceLoop(Settings(), name="kitchen", path="/kitchen")
+    for each in (voice, kitchen):
+        each.attach(app)
+    client = TestClient(
+        kitchen.api(voice.api(Starlette())), base_url="http://localhost", client=("127.0.0.1", 1)
+    )
+    for path in ("/voice", "/kitchen"):
+        with client.websocket_connect(path, subprotocols=["voice-loop.v1"]) as socket:
+            socket.send_text("nonsense")
+            assert socket.receive_json()["code"] in {"bad_start", "bad_frame"}
+    assert client.get("/metrics").status_code != 404
+    assert client.get("/metrics/kitchen").status_code != 404
+    assert (voice.component_id, kitchen.component_id) == ("voice", "kitchen")
+    assert "voice_state_kitchen" in str(kitchen.audio().render())
+    assert "voice_state_kitchen" not in str(voice.audio().render())
+    with pytest.raises(AdmissionError):
+        voice.server._tickets.read(kitchen.issue_ticket("token", "http://a", "127.0.0.1"))
+
+
+@pytest.mark.parametrize(
+    ("name", "path", "sentence"),
+    [("voice", "/other", "Two voice loops are named"), ("kitchen", None, "share the path /voice")],
+)
+async def test_a_second_loop_that_is_like_the_first_is_refused(
+    app: rx.App, name: str, path: str | None, sentence: str
+) -> None:
+    VoiceLoop(Settings()).attach(app)
+    with pytest.raises(ConfigError, match=sentence):
+        VoiceLoop(Settings(), name=name, path=path).attach(app)
+
+
+async def test_the_path_of_a_loop_is_its_own_and_the_rest_of_the_environments() -> None:
+    voice = VoiceLoop(environ={"VOICE_VOICE": "cedar"}, name="kitchen", path="/kitchen")
+    assert (voice.settings.voice, voice.settings.path) == ("cedar", "/kitchen")
+
+
+async def test_a_tool_that_cannot_be_described_is_said_when_the_loop_is_made() -> None:
+    def untyped(text):  # type: ignore[no-untyped-def]  # what is tested
+        """No type hint."""
+
+    with pytest.raises(ConfigError, match='Tool "untyped".*has no type'):
+        VoiceLoop(Settings(), tools=[untyped])
 
 
 async def test_every_piece_of_the_page_can_be_used_alone() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import pickle
+from collections.abc import Mapping
 from typing import Any, cast
 
 import pytest
@@ -10,14 +12,15 @@ import reflex as rx
 from reflex.event import EventSpec
 
 from voice_loop.config import Settings
-from voice_loop.errors import ERRORS
+from voice_loop.errors import ERRORS, ConfigError, WireError
 from voice_loop.protocol.events import MetricsUpdate, TranscriptUpdate
 from voice_loop.session.facts import SessionStarted
+from voice_loop.session.operations import AppOperation
 from voice_loop.session.session import Session
 from voice_loop.ui import loops
 from voice_loop.ui.board import Board
 from voice_loop.ui.bridge import show
-from voice_loop.ui.state import BLOCKED_MICROPHONE, QUIET_MICROPHONE, VoiceState
+from voice_loop.ui.state import BLOCKED_MICROPHONE, QUIET_MICROPHONE, VoiceState, state_of
 
 
 class FakeLoop:
@@ -36,6 +39,14 @@ class FakeLoop:
 
     def find(self, client_token: str) -> Session | None:
         return None
+
+    def open_order(self, client_token: str, order: str) -> AppOperation:
+        if not order.startswith("{"):
+            raise WireError("command_refused")
+        return AppOperation(1, **json.loads(order))
+
+    def sign_command(self, session_id: str, operation: str, arguments: Mapping[str, Any]) -> str:
+        return f"{session_id} {operation} {json.dumps(dict(arguments))}"
 
     def unavailable(self) -> str | None:
         return self.refusal
@@ -175,6 +186,61 @@ def test_what_the_session_learned_is_shown_and_can_be_taken_away(state: VoiceSta
     assert state._transcript_text() == ""
 
 
+def app_order(operation: str, **arguments: Any) -> str:
+    return json.dumps({"operation": operation, "arguments": arguments})
+
+
+def test_an_order_of_the_app_goes_signed_to_the_session_of_the_tab(
+    state: VoiceState, loop: FakeLoop
+) -> None:
+    state.session_id = "s1"
+    sent = order(call(state, "carry", app_order("say", text="Hello")))
+    assert sent == {"op": "command", "command": 's1 say {"text": "Hello"}'}
+
+
+def test_without_a_conversation_only_instructions_and_tools_are_kept(
+    state: VoiceState, loop: FakeLoop
+) -> None:
+    assert call(state, "carry", app_order("say", text="Hello")) is None
+    assert call(state, "carry", app_order("instructions", text="Be kind.")) is None
+    assert call(state, "carry", app_order("tools", tools=["add"])) is None
+    assert (state._instructions, state._offered) == ("Be kind.", ["add"])
+    assert "Be kind." not in json.dumps(state.dict(), default=str)
+
+
+def test_an_order_that_a_page_made_up_does_nothing(state: VoiceState, loop: FakeLoop) -> None:
+    state.session_id = "s1"
+    assert call(state, "carry", "give me the tools") is None
+    assert (state._instructions, state._offered) == (None, None)
+
+
+def test_a_page_without_its_server_part_says_what_to_write(
+    state: VoiceState, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(loops._LOOPS, "voice", raising=False)
+    assert call(state, "carry", app_order("end")) is None
+    answer = order(call(state, "ticket_asked", {"request": "r1"}))
+    assert answer["error"]["code"] == "not_attached"
+    assert "voice.attach(app)" in answer["error"]["message"]
+
+
+def test_a_loop_of_another_name_has_a_state_of_its_own_that_is_found_again_when_stored() -> None:
+    kitchen = state_of("kitchen")
+    assert state_of("kitchen") is kitchen
+    assert state_of("voice") is VoiceState
+    assert kitchen.get_full_name() != VoiceState.get_full_name()
+    assert kitchen.get_full_name().endswith("voice_state_kitchen")
+    assert pickle.loads(pickle.dumps(kitchen)) is kitchen
+    assert set(kitchen.event_handlers) == set(VoiceState.event_handlers)
+    assert set(kitchen.base_vars) == set(VoiceState.base_vars)
+
+
+@pytest.mark.parametrize("name", ["", "Kitchen", "2nd", "my kitchen", "k" * 33])
+def test_a_name_that_cannot_be_one_is_refused_with_a_sentence(name: str) -> None:
+    with pytest.raises(ConfigError, match="lower-case"):
+        state_of(name)
+
+
 def test_panels_open_and_close(state: VoiceState) -> None:
     call(state, "toggle_overlay")
     call(state, "toggle_settings")
@@ -184,8 +250,9 @@ def test_panels_open_and_close(state: VoiceState) -> None:
 
 def test_a_browser_can_call_what_a_page_offers_and_nothing_that_writes_the_conversation() -> None:
     assert set(VoiceState.event_handlers) == {
-        "choose_input", "choose_output", "clear_transcript", "copy_metrics", "copy_transcript",
-        "devices_changed", "dismiss_error", "download_metrics", "download_transcript", "failed",
+        "carry", "choose_input", "choose_output", "clear_transcript", "copy_metrics",
+        "copy_transcript", "devices_changed", "dismiss_error", "download_metrics",
+        "download_transcript", "failed",
         "open_overlay_if_asked", "send_text", "set_barge_in", "set_push_to_talk",
         "set_volume_percent", "setvar", "status_changed", "stop", "ticket_asked", "toggle_mute",
         "toggle_overlay", "toggle_settings",

@@ -10,19 +10,20 @@ ticket or sign a command; the session lives on the worker that holds its socket.
 
 from __future__ import annotations
 
+import dataclasses
 import secrets
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Final
 
 from starlette.applications import Starlette
-from starlette.routing import BaseRoute, WebSocketRoute
+from starlette.routing import BaseRoute, Mount, WebSocketRoute
 
 from voice_loop.config import Settings
 from voice_loop.errors import ConfigError
 from voice_loop.latency.clock import Clock, MonotonicClock
-from voice_loop.providers.base import ProviderFactory, SessionSettings
+from voice_loop.providers.base import ProviderFactory, SessionSettings, ToolSpec
 from voice_loop.server.desk import AdmissionDesk, SessionHooks
 from voice_loop.server.drain import drain_on_signals
 from voice_loop.server.endpoint import VoiceEndpoint
@@ -31,11 +32,16 @@ from voice_loop.server.signing import WallTime
 from voice_loop.server.spent import MemorySpent, SpentStore
 from voice_loop.server.tickets import Commands, Tickets
 from voice_loop.session.manager import Plan, SessionManager
+from voice_loop.session.operations import AppOperation
 from voice_loop.session.session import Session
 from voice_loop.session.session_config import Watcher
 from voice_loop.session.tools import ToolRunner, no_tools
 
 __all__ = ["DefaultHooks", "SessionHooks", "VoiceServer", "session_settings"]
+
+
+_TAB: Final = "tab "
+"""Before a client token, so that an order for a tab never passes for a command on a session."""
 
 
 def session_settings(settings: Settings) -> SessionSettings:
@@ -77,6 +83,7 @@ class VoiceServer:
         allowed_origins: Sequence[str] = ("*",),
         spent: SpentStore | None = None,
         tools: ToolRunner | None = None,
+        tool_specs: Sequence[ToolSpec] = (),
         watchers: Sequence[Watcher] = (),
         name: str = "voice",
         path: str | None = None,
@@ -92,13 +99,14 @@ class VoiceServer:
         secret = (settings.ticket_secret or secrets.token_urlsafe(32)).encode()
         self._tickets = Tickets(secret, name, self._spent, wall_time)
         self._commands = Commands(secret, name, wall_time)
+        self._tool_specs = {spec.name: spec for spec in tool_specs}
         self.manager = SessionManager(
             Plan(
                 provider_factory=provider_factory,
                 clock=clock,
                 limits=settings.limits,
                 tools=tools or no_tools,
-                verify_command=self._commands.verify,
+                verify_command=self._verify_command,
                 watchers=(hooks.watch, *watchers),
             )
         )
@@ -118,6 +126,11 @@ class VoiceServer:
             )
         self.app = Starlette(routes=routes)
         """For `rx.App(api_transformer=...)`."""
+        self._routes = routes
+
+    def before(self, asgi_app: Any) -> Any:
+        """An app that has the voice routes, and `asgi_app` for everything else."""
+        return Starlette(routes=[*self._routes, Mount("", app=asgi_app)])
 
     @asynccontextmanager
     async def lifespan(self) -> AsyncIterator[None]:
@@ -137,6 +150,26 @@ class VoiceServer:
     def sign_command(self, session_id: str, operation: str, arguments: Mapping[str, Any]) -> str:
         """A command on a live session for the page to carry: see `session.operations`."""
         return self._commands.sign(session_id, operation, arguments)
+
+    def seal_order(self, client_token: str, operation: str, arguments: Mapping[str, Any]) -> str:
+        """An order of the app for the state of a tab, which finds the session: nobody else's."""
+        return self._commands.sign(_TAB + client_token, operation, arguments)
+
+    def open_order(self, client_token: str, order: str) -> AppOperation:
+        """What it says. Raises WireError `command_refused` when it was not sealed here."""
+        return self._commands.verify(_TAB + client_token, order)
+
+    def _verify_command(self, session_id: str, command: str) -> AppOperation:
+        """Tools travel by name: their schemas would not fit into a frame."""
+        operation = self._commands.verify(session_id, command)
+        wanted = operation.arguments.get("tools")
+        if operation.operation != "tools" or not isinstance(wanted, list):
+            return operation
+        specs = [
+            dataclasses.asdict(self._tool_specs[name]) if name in self._tool_specs else name
+            for name in wanted
+        ]
+        return dataclasses.replace(operation, arguments={"tools": specs})
 
 
 def _as_function(endpoint: VoiceEndpoint) -> Any:

@@ -45,7 +45,7 @@ class ToolSet:
         if tool.name in self._tools:
             raise ConfigError(
                 f'Two tools are named "{tool.name}". Rename one, or wrap it: '
-                "FunctionTool(function, name=...)."
+                "voice_loop.tool(function, name=...)."
             )
         self._tools[tool.name] = tool
 

@@ -14,6 +14,7 @@ from typing import Any, Final
 import anyio
 from pydantic_core import PydanticSerializationError, to_json
 
+from voice_loop.session.tools import ToolFailed
 from voice_loop.tools.port import ToolAdapter, ToolContext, ToolError
 from voice_loop.tools.registry import ToolSet
 
@@ -47,8 +48,11 @@ class Runner:
         self._timeout_ms = timeout_ms
 
     async def __call__(self, client_token: str, name: str, arguments: str) -> str:
-        """The output for the model. Raises nothing but cancellation."""
-        return (await self.run(client_token, name, arguments)).output
+        """The output for the model. Raises ToolFailed and cancellation, nothing else."""
+        outcome = await self.run(client_token, name, arguments)
+        if outcome.failed:
+            raise ToolFailed(outcome.output)
+        return outcome.output
 
     async def run(self, client_token: str, name: str, arguments: str) -> ToolOutcome:
         """As `__call__`, with the word whether it failed."""

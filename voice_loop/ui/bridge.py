@@ -34,14 +34,16 @@ class StateBridge:
         settings: Settings,
         tools: tuple[ToolSpec, ...] = (),
         authorize: Authorize | None = None,
+        state: type[VoiceState] = VoiceState,
     ) -> None:
         self._settings = settings
         self._tools = tools
         self._authorize = authorize
+        self._state = state
         self.app: rx.App | None = None
 
     def _token(self, client_token: str) -> rx.BaseStateToken:
-        return rx.BaseStateToken(ident=client_token, cls=VoiceState)
+        return rx.BaseStateToken(ident=client_token, cls=self._state)
 
     async def settings_for(self, client_token: str) -> SessionSettings:
         """Instructions, tools and the conversation that the page shows, from the server's side."""
@@ -49,8 +51,18 @@ class StateBridge:
         if self.app is None:
             return settings
         async with self.app.modify_state(self._token(client_token)) as root:
-            state = await root.get_state(VoiceState)
-            return dataclasses.replace(settings, history=history(list(state.lines)))
+            state = await root.get_state(self._state)
+            return dataclasses.replace(
+                settings,
+                instructions=state._instructions or settings.instructions,
+                tools=self._offered(state._offered),
+                history=history(list(state.lines)),
+            )
+
+    def _offered(self, names: list[str] | None) -> tuple[ToolSpec, ...]:
+        if names is None:
+            return self._tools
+        return tuple(spec for spec in self._tools if spec.name in names)
 
     async def authorize(self, client_token: str, address: str) -> bool:
         """The host app's word; everybody may where it says nothing."""
@@ -84,7 +96,7 @@ class StateBridge:
         if self.app is None:
             return
         async with self.app.modify_state(self._token(client_token)) as root:
-            show(await root.get_state(VoiceState), board)
+            show(await root.get_state(self._state), board)
 
 
 def show(state: VoiceState, board: Board) -> None:

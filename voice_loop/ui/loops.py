@@ -6,9 +6,11 @@ by name. A loop enters when it is made and is replaced by a newer one of the sam
 
 from __future__ import annotations
 
-from typing import Final, Protocol
+from collections.abc import Mapping
+from typing import Any, Final, Protocol
 
 from voice_loop.config import Settings
+from voice_loop.session.operations import AppOperation
 from voice_loop.session.session import Session
 
 
@@ -24,6 +26,14 @@ class Loop(Protocol):
 
     def issue_ticket(self, client_token: str, origin: str, address: str) -> str:
         """Permission for this page to open a session."""
+        ...
+
+    def open_order(self, client_token: str, order: str) -> AppOperation:
+        """What the app orders in this tab. Raises WireError when it was not the app."""
+        ...
+
+    def sign_command(self, session_id: str, operation: str, arguments: Mapping[str, Any]) -> str:
+        """A command for the page to carry to its session."""
         ...
 
     def find(self, client_token: str) -> Session | None:

@@ -8,13 +8,14 @@ variable: nothing here starts anything, a click does, and on mount the component
 from __future__ import annotations
 
 import json
-from typing import Any, Final, TypedDict
+import re
+from typing import Any, ClassVar, Final, TypedDict, cast
 
 import reflex as rx
 from reflex.event import EventSpec
 from reflex_voice_audio import api
 
-from voice_loop.errors import ERRORS
+from voice_loop.errors import ERRORS, ConfigError, WireError
 from voice_loop.session.session import Session
 from voice_loop.ui import figures
 from voice_loop.ui.board import Line, ToolLine, as_cut
@@ -23,6 +24,7 @@ from voice_loop.ui.loops import Loop, loop_of
 
 LOOP_NAME: Final = "voice"
 MAX_TEXT_CHARS: Final = 4_000
+_NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,31}")
 QUIET_MICROPHONE: Final = (
     "Your microphone is silent. Check that it is switched on and the right one is chosen."
 )
@@ -36,9 +38,10 @@ class Device(TypedDict):
     label: str
 
 
-class VoiceState(rx.State):
-    """The conversation of this tab, as the page shows it."""
+class VoiceMixin(rx.State, mixin=True):
+    """The conversation of this tab, as the page shows it: one state for each VoiceLoop."""
 
+    _loop_name: ClassVar[str] = LOOP_NAME
     status: str = "idle"
     lines: list[Line] = []  # noqa: RUF012  # Reflex copies a state's defaults for each tab
     live: list[Line] = []  # noqa: RUF012  # as above
@@ -66,14 +69,16 @@ class VoiceState(rx.State):
     overlay_open: bool = False
     settings_open: bool = False
     _welcomed: bool = False
+    _instructions: str | None = None
+    _offered: list[str] | None = None
 
     @property
     def _loop(self) -> Loop | None:
-        return loop_of(LOOP_NAME)
+        return loop_of(self._loop_name)
 
     @property
     def _component(self) -> str:
-        return self._loop.component_id if self._loop else LOOP_NAME
+        return self._loop.component_id if self._loop else self._loop_name
 
     @property
     def session(self) -> Session | None:
@@ -112,11 +117,10 @@ class VoiceState(rx.State):
     def ticket_asked(self, data: dict[str, Any]) -> EventSpec | None:
         """Somebody clicked Talk: the session of this tab may open."""
         loop, request = self._loop, str(data.get("request", ""))
-        if loop is None:
-            return None
         self._forget_error()
-        code = loop.unavailable()
-        if code is not None:
+        code = loop.unavailable() if loop else None
+        if loop is None or code is not None:
+            code = code or "not_attached"
             row = ERRORS[code]
             return api.refuse(
                 self._component, request, code, row.message, recoverable=row.recoverable
@@ -127,6 +131,27 @@ class VoiceState(rx.State):
             self.router.session.client_ip,
         )
         return api.deliver_ticket(self._component, request, ticket)
+
+    @rx.event
+    def carry(self, order: str) -> EventSpec | None:
+        """The app's word to its conversation, sealed by `commands` for this tab alone."""
+        loop, client_token = self._loop, self.router.session.client_token
+        if loop is None:
+            return None
+        try:
+            what = loop.open_order(client_token, order)
+        except WireError:
+            # Not from a handler of the app: whoever made it up is told nothing.
+            return None
+        if what.operation == "instructions":
+            self._instructions = what.arguments["text"]
+        elif what.operation == "tools":
+            self._offered = what.arguments["tools"]
+        session_id = self.session.id if self.session else self.session_id
+        if not session_id:
+            return None
+        command = loop.sign_command(session_id, what.operation, what.arguments)
+        return api.send_command(self._component, command)
 
     @rx.event
     def status_changed(self, data: dict[str, Any]) -> None:
@@ -280,3 +305,28 @@ class VoiceState(rx.State):
     def toggle_settings(self) -> None:
         """Show or hide the settings."""
         self.settings_open = not self.settings_open
+
+
+class VoiceState(VoiceMixin, rx.State):
+    """The state of the VoiceLoop that has no name of its own."""
+
+
+def state_of(name: str) -> type[VoiceState]:
+    """The state class of a VoiceLoop, the same in every process. Raises ConfigError."""
+    if name == LOOP_NAME:
+        return VoiceState
+    if not _NAME.fullmatch(name):
+        raise ConfigError(
+            f'VoiceLoop(name="{name}"): write a name of lower-case letters, digits and "_" that '
+            "begins with a letter, 32 at most."
+        )
+    class_name = f"VoiceState_{name}"
+    if class_name not in globals():
+        # A stored state is found again by module and class name.
+        globals()[class_name] = type(
+            class_name,
+            (VoiceMixin, rx.State),
+            {"__module__": __name__, "__doc__": VoiceMixin.__doc__, "_loop_name": name},
+        )
+    # Its members are VoiceState's, from the same mixin.
+    return cast("type[VoiceState]", globals()[class_name])
