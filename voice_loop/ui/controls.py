@@ -105,10 +105,8 @@ def buttons(state: type[VoiceState], component_id: str) -> rx.Component:
     )
 
 
-def composer(state: type[VoiceState], component_id: str) -> rx.Component:
-    """A typed message; it starts a conversation without microphone when none is going on."""
-    field = f"{component_id}-message"
-    box: Style = {
+def _field_style() -> Style:
+    return {
         "flex": "1",
         "min_width": "0",
         "height": "52px",
@@ -122,7 +120,10 @@ def composer(state: type[VoiceState], component_id: str) -> rx.Component:
         "&::placeholder": {"color": colour("soft"), "opacity": "1"},
         **FOCUS,
     }
-    send: Style = quiet_button(
+
+
+def _send_style() -> Style:
+    style = quiet_button(
         width="52px",
         height="52px",
         padding="0",
@@ -131,7 +132,13 @@ def composer(state: type[VoiceState], component_id: str) -> rx.Component:
         border_color=colour("ink"),
         color=colour("on-ink"),
     )
-    send["&:hover:not(:disabled)"] = {"background": colour("soft"), "border_color": colour("soft")}
+    style["&:hover:not(:disabled)"] = {"background": colour("soft"), "border_color": colour("soft")}
+    return style
+
+
+def composer(state: type[VoiceState], component_id: str) -> rx.Component:
+    """A typed message; it starts a conversation without microphone when none is going on."""
+    field = f"{component_id}-message"
     return rx.el.form(
         rx.el.label("Message", html_for=field, style=VISUALLY_HIDDEN),
         rx.el.input(
@@ -140,9 +147,9 @@ def composer(state: type[VoiceState], component_id: str) -> rx.Component:
             placeholder="Or type a message",
             max_length=MAX_TEXT_CHARS,
             auto_complete="off",
-            style=box,
+            style=_field_style(),
         ),
-        rx.el.button(icon("arrow-up", 20), type="submit", aria_label="Send", style=send),
+        rx.el.button(icon("arrow-up", 20), type="submit", aria_label="Send", style=_send_style()),
         on_submit=state.send_text,
         reset_on_submit=True,
         style=surface(display="flex", gap="0.625rem", width="100%"),

@@ -107,55 +107,48 @@ def _owner_colour(owner: Any) -> Any:
     return rx.match(owner, *_OWNER_COLOUR, colour("edge"))
 
 
+def _piece(share: Any) -> rx.Component:
+    return rx.el.span(
+        style={"width": f"{share['percent']}%", "background": _owner_colour(share["owner"])}
+    )
+
+
+def _legend(share: Any) -> rx.Component:
+    dot: Style = {
+        "width": "0.65rem",
+        "height": "0.65rem",
+        "border_radius": "3px",
+        "background": _owner_colour(share["owner"]),
+    }
+    return rx.el.span(
+        rx.el.span(aria_hidden="true", style=dot),
+        share["owner"],
+        " ",
+        share["value"],
+        style={"display": "inline-flex", "gap": "0.375rem", "align_items": "center"},
+    )
+
+
 def _bar(state: type[VoiceState]) -> rx.Component:
     """The last turn's latency, one piece for each owner."""
-    piece = rx.foreach(
-        state.shares,
-        lambda share: rx.el.span(
-            style={"width": f"{share['percent']}%", "background": _owner_colour(share["owner"])}
-        ),
-    )
-    legend = rx.foreach(
-        state.shares,
-        lambda share: rx.el.span(
-            rx.el.span(
-                aria_hidden="true",
-                style={
-                    "width": "0.65rem",
-                    "height": "0.65rem",
-                    "border_radius": "3px",
-                    "background": _owner_colour(share["owner"]),
-                },
-            ),
-            share["owner"],
-            " ",
-            share["value"],
-            style={"display": "inline-flex", "gap": "0.375rem", "align_items": "center"},
-        ),
-    )
+    whole: Style = {
+        "display": "flex",
+        "gap": "2px",
+        "height": "10px",
+        "border_radius": "5px",
+        "overflow": "hidden",
+    }
+    below: Style = {
+        "display": "flex",
+        "flex_wrap": "wrap",
+        "gap": "0.25rem 1rem",
+        "margin_top": "0.5rem",
+    }
     return rx.cond(
         count(state.shares) > 0,
         rx.el.div(
-            rx.el.div(
-                piece,
-                aria_hidden="true",
-                style={
-                    "display": "flex",
-                    "gap": "2px",
-                    "height": "10px",
-                    "border_radius": "5px",
-                    "overflow": "hidden",
-                },
-            ),
-            rx.el.div(
-                legend,
-                style={
-                    "display": "flex",
-                    "flex_wrap": "wrap",
-                    "gap": "0.25rem 1rem",
-                    "margin_top": "0.5rem",
-                },
-            ),
+            rx.el.div(rx.foreach(state.shares, _piece), aria_hidden="true", style=whole),
+            rx.el.div(rx.foreach(state.shares, _legend), style=below),
             style={"font_size": "0.8125rem", "color": colour("soft")},
         ),
     )

@@ -13,7 +13,7 @@ import reflex as rx
 
 from voice_loop.errors import ERRORS
 from voice_loop.ui.controls import one_of
-from voice_loop.ui.parts import icon
+from voice_loop.ui.parts import icon, stack
 from voice_loop.ui.state import LOOP_NAME, VoiceState
 from voice_loop.ui.theme import MONO, colour, icon_button, quiet_button, surface
 
@@ -66,29 +66,23 @@ def _actions(state: type[VoiceState], component_id: str) -> rx.Component:
     )
 
 
+def _told(state: type[VoiceState], component_id: str) -> rx.Component:
+    code = {
+        "margin": "0.125rem 0 0",
+        "font_family": MONO,
+        "font_size": "0.8125rem",
+        "color": colour("soft"),
+    }
+    return rx.el.div(
+        rx.el.p(state.error_message, style={"margin": "0", "font_weight": "500"}),
+        rx.el.p(state.error_code, style=code),
+        _actions(state, component_id),
+        style=stack("0.5rem", flex="1", min_width="0", padding="0.625rem 0"),
+    )
+
+
 def error_card(state: type[VoiceState], component_id: str = LOOP_NAME) -> rx.Component:
     """The last error, until it is put away or a conversation runs again."""
-    text = rx.el.div(
-        rx.el.p(state.error_message, style={"margin": "0", "font_weight": "500"}),
-        rx.el.p(
-            state.error_code,
-            style={
-                "margin": "0.125rem 0 0",
-                "font_family": MONO,
-                "font_size": "0.8125rem",
-                "color": colour("soft"),
-            },
-        ),
-        _actions(state, component_id),
-        style={
-            "flex": "1",
-            "min_width": "0",
-            "display": "flex",
-            "flex_direction": "column",
-            "gap": "0.5rem",
-            "padding": "0.625rem 0",
-        },
-    )
     mark = rx.el.span(
         icon("triangle-alert", 22), style={"color": colour("alarm"), "padding": "0.625rem 0"}
     )
@@ -103,7 +97,7 @@ def error_card(state: type[VoiceState], component_id: str = LOOP_NAME) -> rx.Com
         state.error_code != "",
         rx.el.div(
             mark,
-            text,
+            _told(state, component_id),
             away,
             role="alert",
             custom_attrs={"data-voice-error": state.error_code},

@@ -15,7 +15,7 @@ from voice_loop.ui.badge import provider_badge
 from voice_loop.ui.controls import buttons, composer, one_of
 from voice_loop.ui.debug_overlay import debug_overlay, figures_button
 from voice_loop.ui.notices import error_card, notice
-from voice_loop.ui.parts import icon
+from voice_loop.ui.parts import icon, stack
 from voice_loop.ui.phases import LIVE, LOOKS
 from voice_loop.ui.settings_panel import settings_panel
 from voice_loop.ui.state import VoiceState
@@ -226,23 +226,16 @@ def _stage(voice: Voice, status: Any) -> rx.Component:
             rx.el.div(
                 error_card(voice.state, voice.component_id),
                 notice(voice.state),
-                style={
-                    "display": "flex",
-                    "flex_direction": "column",
-                    "gap": "0.75rem",
-                    "width": "min(30rem, 100%)",
-                },
+                style=stack("0.75rem", width="min(30rem, 100%)"),
             ),
-            style={
-                "position": "relative",
-                "isolation": "isolate",
-                "display": "flex",
-                "flex_direction": "column",
-                "align_items": "center",
-                "gap": "1.5rem",
-                "width": "100%",
-                NARROW: {"gap": "0.75rem"},
-            },
+            style=stack(
+                "1.5rem",
+                position="relative",
+                isolation="isolate",
+                align_items="center",
+                width="100%",
+                **{NARROW: {"gap": "0.75rem"}},
+            ),
         ),
         aria_label="Talk",
         style={

@@ -22,6 +22,11 @@ def card(**extra: Any) -> Style:
     }
 
 
+def stack(gap: str, **extra: Any) -> Style:
+    """One below the other."""
+    return {"display": "flex", "flex_direction": "column", "gap": gap, **extra}
+
+
 def small_title(**extra: Any) -> Style:
     """A quiet heading over a card's content."""
     return {

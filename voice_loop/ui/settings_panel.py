@@ -10,9 +10,9 @@ from typing import Any, Final
 
 import reflex as rx
 
-from voice_loop.ui.parts import card, count, icon, small_title
+from voice_loop.ui.parts import card, count, icon, small_title, stack
 from voice_loop.ui.state import VoiceState
-from voice_loop.ui.theme import FOCUS, NARROW, Style, colour, icon_button, surface
+from voice_loop.ui.theme import CALM, FOCUS, NARROW, Style, colour, icon_button, surface
 
 VOLUME_DEBOUNCE_MS: Final = 120
 NO_NAMES: Final = "They appear once the microphone is allowed."
@@ -74,8 +74,8 @@ def _devices(label: str, name: str, devices: Any, chosen: Any, handler: Any) -> 
     )
 
 
-def _switch(label: str, hint: str, name: str, checked: Any, handler: Any) -> rx.Component:
-    knob: Style = {
+def _switch_style() -> Style:
+    return {
         "appearance": "none",
         "flex": "none",
         "position": "relative",
@@ -101,7 +101,11 @@ def _switch(label: str, hint: str, name: str, checked: Any, handler: Any) -> rx.
         "&:checked": {"background": colour("lagoon"), "border_color": colour("lagoon")},
         "&:checked::after": {"transform": "translateX(20px)", "background": colour("on-colour")},
         **FOCUS,
+        CALM: {"transition": "none", "&::after": {"transition": "none"}},
     }
+
+
+def _switch(label: str, hint: str, name: str, checked: Any, handler: Any) -> rx.Component:
     return rx.el.div(
         rx.el.div(
             rx.el.label(
@@ -117,7 +121,7 @@ def _switch(label: str, hint: str, name: str, checked: Any, handler: Any) -> rx.
             default_checked=checked,
             on_change=handler,
             aria_describedby=f"{name}-hint",
-            style=knob,
+            style=_switch_style(),
         ),
         style={"display": "flex", "gap": "1rem", "align_items": "flex-start"},
     )
@@ -142,30 +146,50 @@ def _volume(state: type[VoiceState], name: str) -> rx.Component:
     )
 
 
-def _panel(state: type[VoiceState], component_id: str) -> rx.Component:
-    close = rx.el.button(
-        icon("x"),
-        type="button",
-        aria_label="Close the settings",
-        on_click=state.toggle_settings,
-        style=icon_button(),
+def _panel_style() -> Style:
+    foot: Style = {
+        "position": "fixed",
+        "top": "auto",
+        "left": "0.75rem",
+        "right": "0.75rem",
+        "bottom": "0.75rem",
+        "width": "auto",
+    }
+    return card(
+        **stack("1.125rem"),
+        position="absolute",
+        z_index="30",
+        top="calc(100% + 0.5rem)",
+        right="0",
+        width="22rem",
+        max_height="calc(100dvh - 6rem)",
+        overflow_y="auto",
+        padding="0.75rem 1.5rem 1.5rem",
+        box_shadow=f"0 24px 60px -20px {colour('shade')}",
+        **{NARROW: foot},
     )
+
+
+def _head(state: type[VoiceState]) -> rx.Component:
+    return rx.el.div(
+        rx.el.h2("Settings", style=small_title(flex="1")),
+        rx.el.button(
+            icon("x"),
+            type="button",
+            aria_label="Close the settings",
+            on_click=state.toggle_settings,
+            style=icon_button(),
+        ),
+        style={"display": "flex", "align_items": "center", "margin_right": "-0.75rem"},
+    )
+
+
+def _panel(state: type[VoiceState], component_id: str) -> rx.Component:
+    source, sink = f"{component_id}-input", f"{component_id}-output"
     return rx.el.section(
-        rx.el.div(
-            rx.el.h2("Settings", style=small_title(flex="1")),
-            close,
-            style={"display": "flex", "align_items": "center", "margin_right": "-0.75rem"},
-        ),
-        _devices(
-            "Microphone", f"{component_id}-input", state.inputs, state.input_id, state.choose_input
-        ),
-        _devices(
-            "Loudspeaker",
-            f"{component_id}-output",
-            state.outputs,
-            state.output_id,
-            state.choose_output,
-        ),
+        _head(state),
+        _devices("Microphone", source, state.inputs, state.input_id, state.choose_input),
+        _devices("Loudspeaker", sink, state.outputs, state.output_id, state.choose_output),
         _volume(state, f"{component_id}-volume"),
         _switch(
             "Talk over the answer",
@@ -183,30 +207,7 @@ def _panel(state: type[VoiceState], component_id: str) -> rx.Component:
         ),
         id=f"{component_id}-settings",
         aria_label="Settings",
-        style=card(
-            position="absolute",
-            z_index="30",
-            top="calc(100% + 0.5rem)",
-            right="0",
-            display="flex",
-            flex_direction="column",
-            gap="1.125rem",
-            width="22rem",
-            max_height="calc(100dvh - 6rem)",
-            overflow_y="auto",
-            padding="0.75rem 1.5rem 1.5rem",
-            box_shadow=f"0 24px 60px -20px {colour('shade')}",
-            **{
-                NARROW: {
-                    "position": "fixed",
-                    "top": "auto",
-                    "left": "0.75rem",
-                    "right": "0.75rem",
-                    "bottom": "0.75rem",
-                    "width": "auto",
-                }
-            },
-        ),
+        style=_panel_style(),
     )
 
 

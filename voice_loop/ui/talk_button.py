@@ -94,8 +94,39 @@ def _sweep_style() -> Style:
     }
 
 
-def _core_style() -> Style:
+def _core_statuses() -> Style:
     style: Style = {
+        when(*LIVE, "connecting", "reconnecting"): {
+            "background": colour("raised"),
+            "color": colour("ink"),
+            "font_size": "1.125rem",
+        },
+        when("user_speaking"): {
+            "background": colour("ember"),
+            "border_color": colour("ember"),
+            "color": colour("on-colour"),
+        },
+        when("speaking"): {
+            "background": colour("lagoon"),
+            "border_color": colour("lagoon"),
+            "color": colour("on-colour"),
+        },
+        when("thinking"): {"border_color": colour("lagoon")},
+        when("connecting", "reconnecting"): {"border_style": "dashed"},
+        when("error"): {
+            "background": colour("alarm-wash"),
+            "border_color": colour("alarm"),
+            "color": colour("alarm"),
+        },
+    }
+    for status, look in LOOKS.items():
+        if look.radius != "50%":
+            style[when(status)] = {**style.get(when(status), {}), "border_radius": look.radius}
+    return style
+
+
+def _core_style() -> Style:
+    return {
         "appearance": "none",
         "position": "absolute",
         "inset": "18%",
@@ -122,34 +153,9 @@ def _core_style() -> Style:
         "&:hover": {"transform": "scale(1.02)"},
         "&:active": {"transform": "scale(0.98)"},
         **FOCUS,
-        when(*LIVE, "connecting", "reconnecting"): {
-            "background": colour("raised"),
-            "color": colour("ink"),
-            "font_size": "1.125rem",
-        },
-        when("user_speaking"): {
-            "background": colour("ember"),
-            "border_color": colour("ember"),
-            "color": colour("on-colour"),
-        },
-        when("speaking"): {
-            "background": colour("lagoon"),
-            "border_color": colour("lagoon"),
-            "color": colour("on-colour"),
-        },
-        when("thinking"): {"border_color": colour("lagoon")},
-        when("connecting", "reconnecting"): {"border_style": "dashed"},
-        when("error"): {
-            "background": colour("alarm-wash"),
-            "border_color": colour("alarm"),
-            "color": colour("alarm"),
-        },
+        **_core_statuses(),
         CALM: {"transition": "none", "&:hover": {"transform": "none"}},
     }
-    for status, look in LOOKS.items():
-        if look.radius != "50%":
-            style[when(status)] = {**style.get(when(status), {}), "border_radius": look.radius}
-    return style
 
 
 def _icon(status: Any) -> rx.Component:

@@ -194,6 +194,13 @@ def _empty(state: type[VoiceState]) -> rx.Component:
         for text in EXAMPLES
     ]
     talkable = one_of(state.status, ("idle", "error"))
+    side_by_side: Style = {
+        "display": "flex",
+        "flex_wrap": "wrap",
+        "justify_content": "center",
+        "gap": "0.5rem",
+        "margin_top": "1.25rem",
+    }
     return rx.el.div(
         rx.el.p(
             "Nothing said yet",
@@ -206,16 +213,7 @@ def _empty(state: type[VoiceState]) -> rx.Component:
                     "What you say and hear will stand here. Click Talk, or pick a question:",
                     style={"margin": "0 auto", "max_width": "26rem", "color": colour("soft")},
                 ),
-                rx.el.div(
-                    *examples,
-                    style={
-                        "display": "flex",
-                        "flex_wrap": "wrap",
-                        "justify_content": "center",
-                        "gap": "0.5rem",
-                        "margin_top": "1.25rem",
-                    },
-                ),
+                rx.el.div(*examples, style=side_by_side),
             ),
         ),
         style={"margin": "auto", "padding": "1rem 0", "text_align": "center"},
@@ -275,6 +273,23 @@ def _log(state: type[VoiceState]) -> rx.Component:
     )
 
 
+def _scroller_style() -> Style:
+    return {
+        "position": "absolute",
+        "inset": "0",
+        "overflow_y": "auto",
+        "overscroll_behavior": "contain",
+        "scrollbar_width": "thin",
+        "display": "flex",
+        "flex_direction": "column-reverse",
+        "padding": "1rem 1.5rem",
+        "border_radius": "0 0 20px 20px",
+        **FOCUS,
+        "&:focus-visible": {"outline": f"3px solid {colour('ink')}", "outline_offset": "-3px"},
+        NARROW: {"padding": "0.75rem 1rem"},
+    }
+
+
 def transcript(state: type[VoiceState]) -> rx.Component:
     """The conversation so far. It fills the height it is given, 20 rem at least."""
     something: Any = count(state.lines) + count(state.live) > 0
@@ -289,20 +304,7 @@ def transcript(state: type[VoiceState]) -> rx.Component:
         tab_index=0,
         role="group",
         aria_label="Conversation, scrollable",
-        style={
-            "position": "absolute",
-            "inset": "0",
-            "overflow_y": "auto",
-            "overscroll_behavior": "contain",
-            "scrollbar_width": "thin",
-            "display": "flex",
-            "flex_direction": "column-reverse",
-            "padding": "1rem 1.5rem",
-            "border_radius": "0 0 20px 20px",
-            **FOCUS,
-            "&:focus-visible": {"outline": f"3px solid {colour('ink')}", "outline_offset": "-3px"},
-            NARROW: {"padding": "0.75rem 1rem"},
-        },
+        style=_scroller_style(),
     )
     return rx.el.section(
         _head(state, something),
