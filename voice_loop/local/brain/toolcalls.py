@@ -34,9 +34,15 @@ _DAY: Final = re.compile(
     r"friday|saturday|sunday|week|weekend|month))\b",
     re.I,
 )
+_INTO: Final = re.compile(
+    r"\s+(?:on ?to|into|in|on|to|off|from)\s+(?:(?:the|my|our|your|this)\s+)?(?:[\w'-]+\s+)?(\w+)$",
+    re.I,
+)
+_POLITE: Final = re.compile(r"[\s,]+please$|^please[\s,]+", re.I)
 _NAME_WEIGHT: Final = 3.0
 _ENUM_WEIGHT: Final = 2.0
 _DESCRIPTION_WEIGHT: Final = 1.0
+_MISSING_COST: Final = 1.0
 _ENOUGH: Final = 2.0
 
 
@@ -102,11 +108,16 @@ def score(tool: Tool, text: str) -> float:
     return total + _DESCRIPTION_WEIGHT * len(said & (described - _content_words(tool.name)))
 
 
+def _fit(tool: Tool, text: str) -> float:
+    """As `score`, and a line that leaves nothing to ask fits better."""
+    return score(tool, text) - (_MISSING_COST if fill(tool, text).missing is not None else 0)
+
+
 def choose(tools: Sequence[Tool], text: str, must_call: str | None) -> Tool | None:
     """The tool a line asks for; with `must_call` always one."""
     if must_call not in (None, "*"):
         return next((tool for tool in tools if tool.name == must_call), None)
-    ranked = sorted(tools, key=lambda tool: -score(tool, text))
+    ranked = sorted(tools, key=lambda tool: -_fit(tool, text))
     if ranked and (must_call == "*" or score(ranked[0], text) >= _ENOUGH):
         return ranked[0]
     return None
@@ -249,7 +260,17 @@ def _place(tool: Tool, line: str) -> str | None:
     return re.sub(r"\s+(?:now|please|like)$", "", tail).strip(" ,.") or None
 
 
+def _without_place(tool: Tool, line: str) -> str:
+    """`add milk` of `add milk to my shopping list, please`: where the tool puts things is no part
+    of the thing."""
+    line = _POLITE.sub("", line).strip(" ,")
+    place = _INTO.search(line)
+    about = _content_words(tool.name) | _content_words(tool.description)
+    return line[: place.start()] if place and _stem(place[1].lower()) in about else line
+
+
 def _free_text(tool: Tool, line: str) -> str | None:
+    line = _without_place(tool, line)
     trigger = re.search(
         r"(?:\b(?:saying|that says|that|about|to remember to|for|to)\b|:)\s+(.+)$",
         line,
