@@ -359,7 +359,7 @@ def test_a_lost_session_goes_on_in_a_new_one_with_the_words(
     component.ticket()
     page.socket.ready(session_id="session-2")
     assert component.statuses[-1] == "listening"
-    assert component.errors == []
+    assert component.errors == ["session_renewed"], "a new conversation is said plainly"
     assert [len(chunk.pcm) for chunk in page.socket.of(AudioChunk)] == [960]
     page.socket.say(AudioChunk(1, 0, 0, b"\1\0" * 480, seq=1))
     assert component.playback.of("audio")[-1].turn == 1

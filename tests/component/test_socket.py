@@ -262,6 +262,17 @@ def test_a_server_that_never_answers_is_not_waited_for_for_ever(link: Link) -> N
     assert all(socket.closed_with is not None for socket in link.page.sockets)
 
 
+def test_a_server_that_waits_for_its_provider_and_says_so_is_waited_for(link: Link) -> None:
+    link.open()
+    link.page.socket.open()
+    limited = ErrorEvent("provider_rate_limited", "words", True, retry_after_ms=30_000)
+    link.page.socket.say(limited)
+    link.page.advance(44_000)
+    assert not link.listener.of("on_lost")
+    link.page.advance(2_000)
+    assert link.listener.of("on_lost"), "but not for ever"
+
+
 def test_a_ticket_that_was_sent_is_not_sent_again(link: Link) -> None:
     link.open()
     link.page.socket.open()

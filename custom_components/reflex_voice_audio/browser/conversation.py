@@ -245,7 +245,8 @@ class Conversation:
         return str(address.href)
 
     def on_ready(self, event: Any) -> None:
-        if self.ready is not None and event.resumed is False:
+        is_renewed: bool = self.ready is not None and event.resumed is False
+        if is_renewed:
             # A new session counts its turns anew; the old one's cuts must not hold for them.
             self.floor.restart()
             if self.player is not None:
@@ -255,6 +256,8 @@ class Conversation:
         self.floor.is_push_to_talk = event.options.turn_detection == "push_to_talk"
         self.configure()
         self.set_status(self.floor.phase)
+        if is_renewed:
+            self.on_trouble("session_renewed")
 
     def on_reconnecting(self) -> None:
         self.set_status("reconnecting")

@@ -49,6 +49,11 @@ FAILURES: dict[str, list[Any]] = {
         True,
         3000,
     ],
+    "session_renewed": [
+        "The connection was away too long. A new conversation goes on from here.",
+        True,
+        None,
+    ],
     "ticket_timeout": [
         "The page's server did not answer in time. Click Talk again.",
         True,

@@ -33,7 +33,7 @@ HIGH_WATER_BYTES = 64000
 WAITING_MS = 10000
 STALLED_MS = 5000
 RESUME_MS = 15000
-RESUME_ATTEMPTS = 10
+RESUME_ATTEMPTS = 12
 FIRST_ATTEMPTS = 3
 OPEN_TIMEOUT_MS = 5000
 READY_TIMEOUT_MS = 15000
@@ -340,6 +340,12 @@ class VoiceSocket:
         elif self.is_new(event.seq):
             if event.type == "error":
                 self.error = event
+                if self.is_ready is False:
+                    # The server waits for its provider, and says how long.
+                    delay_ms = event.retry_after_ms
+                    if delay_ms is None:
+                        delay_ms = 0
+                    self.wait(READY_TIMEOUT_MS + delay_ms, self.on_silence)
             self.listener.on_event(event)
 
     def on_ready(self, event: Any) -> None:
