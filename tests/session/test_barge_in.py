@@ -115,6 +115,15 @@ def test_the_answers_own_words_are_echo_and_a_repeated_word_is_not() -> None:
     assert not is_interruption("the capital of France", answer)
 
 
+def test_an_echo_that_was_misheard_in_parts_is_still_echo_and_other_words_are_not() -> None:
+    answer = "I can tell you the time, do sums, convert units, spell, and use this app's tools."
+    assert is_echo("can tell you the dime do sums", answer)
+    assert is_echo("do some convert units spell and use this", answer)
+    assert not is_echo("tell me the time please", answer)
+    assert not is_echo("what is the time", answer)
+    assert is_interruption("stop and tell me a joke", answer)
+
+
 @given(st.text(max_size=60), st.text(max_size=60))
 def test_any_text_can_be_judged(text: str, answer: str) -> None:
     assert is_interruption(text, answer) in (True, False)

@@ -218,8 +218,9 @@ def test_the_providers_start_of_a_sound_the_browser_knows_changes_nothing() -> N
     assert stage.phase == "speaking"
 
 
-def test_speech_that_only_the_provider_hears_interrupts_after_600_ms() -> None:
+def test_without_transcripts_speech_that_only_the_provider_hears_interrupts_after_600_ms() -> None:
     stage = Stage().speaking_stage()
+    stage.conversation.listening.transcribes = False
     stage.hear(5_000)
     stage.provider(base.SpeechStarted("u2", stage.line_ms()))
     stage.wait(599)
@@ -231,13 +232,28 @@ def test_speech_that_only_the_provider_hears_interrupts_after_600_ms() -> None:
     assert stage.commands() == [effects.CreateResponse()]
 
 
-def test_speech_that_only_the_provider_hears_and_that_stops_is_dropped() -> None:
-    stage = Stage().speaking_stage()
+def only_the_provider_hears(stage: Stage, text: str) -> None:
+    """Two seconds of speech over playback, in which the page's detector noticed nothing."""
     stage.hear(5_000)
     stage.provider(base.SpeechStarted("u2", stage.line_ms()))
-    stage.wait(400)
+    stage.wait(2_000)
+    assert stage.commands() == [], "it does not interrupt by itself: it may be our echo"
     stage.provider(base.SpeechStopped("u2", 9_000), base.InputCommitted("u2"))
-    stage.wait(1_000)
+    stage.provider(base.InputTranscript("u2", text, True))
+
+
+def test_words_that_only_the_provider_hears_interrupt_when_they_are_understood() -> None:
+    stage = Stage().speaking_stage()
+    only_the_provider_hears(stage, "Stop, tell me something else.")
+    assert stage.commands() == [effects.CancelResponse(), effects.TruncateItem("a1", 500)]
+    stage.provider(base.ResponseDone("r1", "cancelled"))
+    assert stage.commands() == [effects.CreateResponse()]
+
+
+@pytest.mark.parametrize("text", ["", "Mm-hmm.", "Okay, yeah."])
+def test_what_only_the_provider_hears_and_is_no_words_is_dropped(text: str) -> None:
+    stage = Stage().speaking_stage()
+    only_the_provider_hears(stage, text)
     assert stage.commands() == [effects.DeleteItem("u2")]
     assert stage.phase == "speaking"
 

@@ -13,12 +13,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 from typing import Final
 
 from voice_loop.session.playback import ItemAudio
 
 ECHO_WORDS: Final = 3
 """Fewer words than these may be the user repeating one; more that all were just said are echo."""
+ECHO_MISHEARD: Final = 0.3
+"""Share of an echo's words that may be recognised as others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,11 +109,14 @@ def is_backchannel(text: str) -> bool:
 
 
 def is_echo(text: str, answer: str) -> bool:
-    """The microphone heard the answer itself: a run of its words, in its order."""
+    """The microphone heard the answer itself: its words, in its order. An echo is recognised
+    badly, so a part of the words may differ; the fewer they are, the fewer may."""
     said = words(text)
     if len(said) < ECHO_WORDS:
         return False
-    return f" {' '.join(said)} " in f" {' '.join(words(answer))} "
+    matcher = SequenceMatcher(None, said, words(answer), autojunk=False)
+    shared = sum(block.size for block in matcher.get_matching_blocks())
+    return len(said) - shared <= int(len(said) * ECHO_MISHEARD)
 
 
 def is_interruption(text: str, answer: str) -> bool:

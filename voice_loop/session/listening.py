@@ -5,13 +5,13 @@ audible playback without one it is dropped (backchannel, cough, our own echo) an
 it does not stay in the conversation. In between stands the second chance: an item nobody confirmed
 waits for its transcript, and interrupts after all when it holds real words.
 
-The provider's own `speech_started` interrupts only where the browser noticed nothing.
+The provider's own `speech_started` interrupts only where the browser is deaf: in silence, or where
+no transcript could judge it. Over playback the provider hears our echo too, and cannot tell.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
 from voice_loop.audio.pcm import ms_to_samples
 from voice_loop.protocol.events import StartOptions, TranscriptUpdate, UserBargeIn, UserSpeech
@@ -23,6 +23,7 @@ from voice_loop.session.facts import Mark, MarkName
 from voice_loop.session.history import History
 from voice_loop.session.sounds import AppendLedger, Sound, SoundLog
 from voice_loop.session.turn import COMMIT_WAIT_MS, STOPPED_WAIT_MS, TurnMachine
+from voice_loop.session.utterance import Utterance
 
 DEAF_BROWSER_MS: Final = 600
 """Speech that only the provider hears interrupts when it lasts so long."""
@@ -33,35 +34,6 @@ SECOND_CHANCE_MS: Final = 3_000
 MIN_COMMIT_MS: Final = 100
 """The provider refuses to commit less."""
 MAX_UTTERANCES: Final = 32
-
-Verdict = Literal["open", "waiting", "adopted", "dropped"]
-
-
-@dataclass(slots=True)
-class _Utterance:
-    """One stretch of speech the provider cut out, by its item id."""
-
-    item_id: str
-    onset: int | None = None
-    end: int | None = None
-    audible: bool = False
-    """Assistant audio was playing when it began."""
-    meant: bool = False
-    """It interrupted, or went on into silence: no backchannel."""
-    started_ms: float | None = None
-    stopped_ms: float | None = None
-    interrupts_at_ms: float | None = None
-    decide_by_ms: float | None = None
-    verdict: Verdict = "open"
-    text: str = ""
-    final: bool = False
-    line: str | None = None
-    turn: int = 0
-
-    @property
-    def going_on(self) -> bool:
-        started = self.started_ms is not None and self.stopped_ms is None
-        return started and self.verdict == "open"
 
 
 class Listening:
@@ -80,7 +52,7 @@ class Listening:
         self._out = out
         self._history = history
         self._prefix = line_prefix
-        self._utterances: dict[str, _Utterance] = {}
+        self._utterances: dict[str, Utterance] = {}
         self._lines = 0
         self._held_samples = 0
         self._interrupted = False
@@ -157,11 +129,19 @@ class Listening:
         if not self._answering.busy:
             if self._machine.take_floor(now_ms):
                 self._interrupted = False
-        elif self.options.barge_in and not self._same_sound(utterance):
+        elif self._browser_is_deaf(utterance):
             utterance.interrupts_at_ms = now_ms + DEAF_BROWSER_MS
         self._machine.speech_goes_on(now_ms)
 
-    def _same_sound(self, utterance: _Utterance) -> list[Sound]:
+    def _browser_is_deaf(self, utterance: Utterance) -> bool:
+        """Only the provider can notice this. Over audible playback the browser's silence is its
+        word: it knows the echo, the provider does not, so what it did not notice has to be words.
+        """
+        if not self.options.barge_in or self._same_sound(utterance):
+            return False
+        return not (utterance.audible and self.transcribes)
+
+    def _same_sound(self, utterance: Utterance) -> list[Sound]:
         return self.sounds.overlapping(utterance.onset, utterance.end)
 
     def on_speech_stopped(self, event: base.SpeechStopped, now_ms: float) -> None:
@@ -181,14 +161,14 @@ class Listening:
             self._adopt(utterance, now_ms, answered=own[1])
         elif self._machine.pressed or self._is_turn(utterance):
             self._adopt(utterance, now_ms)
-        elif self._has_second_chance(utterance):
+        elif self._has_second_chance():
             utterance.verdict = "waiting"
             utterance.decide_by_ms = now_ms + SECOND_CHANCE_MS
             self._judge(utterance, now_ms)
         else:
             self._drop(utterance, now_ms)
 
-    def _is_turn(self, utterance: _Utterance) -> bool:
+    def _is_turn(self, utterance: Utterance) -> bool:
         sounds = self._same_sound(utterance)
         over_playback = utterance.audible
         if sounds:
@@ -199,10 +179,8 @@ class Listening:
         expected = self._machine.floor == "user" or not self._answering.busy
         return utterance.meant or confirmed or (expected and not over_playback)
 
-    def _has_second_chance(self, utterance: _Utterance) -> bool:
-        if not (self.options.barge_in and self.transcribes):
-            return False
-        return not utterance.audible or bool(self._same_sound(utterance))
+    def _has_second_chance(self) -> bool:
+        return self.options.barge_in and self.transcribes
 
     def on_transcript(self, event: base.InputTranscript, now_ms: float) -> None:
         utterance = self._utterances.get(event.item_id)
@@ -215,7 +193,7 @@ class Listening:
         elif utterance.verdict == "waiting":
             self._judge(utterance, now_ms)
 
-    def _judge(self, utterance: _Utterance, now_ms: float) -> None:
+    def _judge(self, utterance: Utterance, now_ms: float) -> None:
         if not utterance.final:
             return
         if is_interruption(utterance.text, self._answering.said_in_this_turn()):
@@ -225,7 +203,7 @@ class Listening:
 
     # Verdicts.
 
-    def _adopt(self, utterance: _Utterance, now_ms: float, *, answered: bool = False) -> None:
+    def _adopt(self, utterance: Utterance, now_ms: float, *, answered: bool = False) -> None:
         if not answered:
             if self._machine.floor == "free":
                 self._answering.interrupt(now_ms)
@@ -243,20 +221,20 @@ class Listening:
         self._show(utterance)
 
     @staticmethod
-    def _times(u: _Utterance, now_ms: float) -> tuple[tuple[MarkName, float | None], ...]:
+    def _times(u: Utterance, now_ms: float) -> tuple[tuple[MarkName, float | None], ...]:
         return (
             ("speech_started", u.started_ms),
             ("speech_stopped", u.stopped_ms),
             ("input_committed", now_ms),
         )
 
-    def _drop(self, utterance: _Utterance, now_ms: float) -> None:
+    def _drop(self, utterance: Utterance, now_ms: float) -> None:
         utterance.verdict = "dropped"
         utterance.decide_by_ms = None
         self._mark("input_dropped", now_ms)
         self._out.commands.append(effects.DeleteItem(utterance.item_id))
 
-    def _show(self, utterance: _Utterance) -> None:
+    def _show(self, utterance: Utterance) -> None:
         line = utterance.line or ""
         self._history.set(line, "user", utterance.text)
         self._out.send(
@@ -384,10 +362,10 @@ class Listening:
         """The provider is in the middle of an utterance."""
         return any(u.going_on for u in self._utterances.values())
 
-    def _utterance(self, item_id: str) -> _Utterance:
+    def _utterance(self, item_id: str) -> Utterance:
         utterance = self._utterances.get(item_id)
         if utterance is None:
-            utterance = _Utterance(item_id, audible=self._answering.audible)
+            utterance = Utterance(item_id, audible=self._answering.audible)
             self._utterances[item_id] = utterance
             while len(self._utterances) > MAX_UTTERANCES:
                 del self._utterances[next(iter(self._utterances))]
