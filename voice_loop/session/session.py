@@ -365,7 +365,7 @@ class Session:
                 self._tasks.start_soon(self._run_tool, call)
         for fact in out.facts:
             self.bus.publish(fact)
-        replace, end = out.replace_link, out.end
+        replace, end, told = out.replace_link, out.end, bool(out.frames)
         out.clear()
         if replace:
             self._link.replace(None)
@@ -373,7 +373,8 @@ class Session:
             self.end(end)
         if self._page.outbox.full:
             self.end("client_stalled")
-        self._page.wake()
+        if told:
+            self._page.wake()
         self._timer.deadline_may_have_moved()
 
     async def _run_tool(self, call: effects.RunTool) -> None:
