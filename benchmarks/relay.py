@@ -49,6 +49,8 @@ ROOT: Final = Path(__file__).resolve().parents[1]
 CHUNK_SAMPLES: Final = SAMPLE_RATE_HZ // 50
 CHUNK_S: Final = 0.02
 WARM_UP_S: Final = 1.5
+OPEN_EVERY_S: Final = 0.04
+"""The server lets few sockets of one address wait for admission."""
 CALM_S: Final = 0.5
 """For the sessions of a round to end on the server, too."""
 REPORT_EVERY: Final = 5
@@ -122,7 +124,8 @@ async def every_chunk(
     offset_s: float, phase: Phase, send: Callable[[int], Awaitable[None]]
 ) -> None:
     """`send(number)` every 20 ms, on a grid that does not slip."""
-    begin_s = time.monotonic() + offset_s
+    # On one grid for all, however long each took to open.
+    begin_s = (time.monotonic() // CHUNK_S + 1) * CHUNK_S + offset_s
     number = 0
     while True:
         due_s = begin_s + number * CHUNK_S
@@ -189,8 +192,9 @@ class Page:
             self._phase.heard(frame[HEADER.size :])
 
 
-async def talk(url: str, ticket: str, offset_s: float, phase: Phase) -> None:
+async def talk(url: str, ticket: str, offset_s: float, wait_s: float, phase: Phase) -> None:
     """One session of the product until cancelled."""
+    await asyncio.sleep(wait_s)
     async with connect(
         f"{url}/voice", origin=Origin(ORIGIN), subprotocols=[Subprotocol(wire.SUBPROTOCOL)],
         compression=None, close_timeout=0.5,
@@ -227,7 +231,7 @@ async def measure(
     phase = Phase()
     tasks = [asyncio.ensure_future(work(phase)) for work in works]
     try:
-        await asyncio.sleep(WARM_UP_S)
+        await asyncio.sleep(WARM_UP_S + len(works) * OPEN_EVERY_S)
         before, began_s = worker.cpu_times(), time.monotonic()
         phase.measuring = True
         await asyncio.sleep(seconds)
@@ -317,7 +321,7 @@ async def compare(sessions: int, seconds: float, rounds: int) -> dict[str, Any]:
             talks = []
             for i in range(sessions):
                 ticket = issuer.issue_ticket(f"page{number}.{i}", ORIGIN, "192.0.2.1")
-                talks.append(partial(talk, url, ticket, i * step_s))
+                talks.append(partial(talk, url, ticket, i * step_s, i * OPEN_EVERY_S))
             relay.add(await measure(worker, seconds, talks))
         own = await asyncio.to_thread(_figures, address)
     return row_of(sessions, bare, relay, own)
@@ -380,7 +384,10 @@ def main() -> None:
     counts = given.sessions or ([1, 8] if given.quick else [1, 8, 32, 64])
     seconds = given.seconds or (3.0 if given.quick else 5.0)
     rounds = given.rounds or (2 if given.quick else 3)
-    rows = [asyncio.run(compare(count, seconds, rounds)) for count in counts]
+    rows = []
+    for count in counts:
+        rows.append(asyncio.run(compare(count, seconds, rounds)))
+        print(f"  {count} sessions: {rows[-1]}", flush=True)
     verdicts = verdicts_of(rows)
     print(table("Relay against a bare echo route", rows))
     print("\n".join(verdicts))
