@@ -65,13 +65,12 @@ def says(text: str, **more: Any) -> str:
         ("How many days until November 1st 2026?", "That was 21 days ago."),
         ("What year is it?", "It is 2026."),
         ("What month is it?", "It is November."),
-        ("Set a timer for five minutes.", "That will be at 3:10 PM. I cannot ring then, so "
-         "please keep an eye on it."),
-        ("Remind me in 2 hours and 30 minutes.", "That will be at 5:35 PM. I cannot ring then, "
-         "so please keep an eye on it."),
-        ("Set a timer.", "For how long? I can tell you when the time is over, but I cannot ring."),
-        ("Set a timer for 900 hours.", "That is too long for me. I can only tell you times "
-         "within a week."),
+        ("Set a timer for five minutes.", "That will be at 3:10 PM. I can't ring, so "
+         "keep an eye on it."),
+        ("Remind me in 2 hours and 30 minutes.", "That will be at 5:35 PM. I can't ring, "
+         "so keep an eye on it."),
+        ("Set a timer.", "For how long? I can't ring, but I can tell you when it ends."),
+        ("Set a timer for 900 hours.", "That's too long for me. A week is my limit."),
     ],
 )  # fmt: skip
 def test_time_and_dates(asked: str, answered: str) -> None:
@@ -219,7 +218,7 @@ def test_units(asked: str, answered: str) -> None:
 
 @pytest.mark.parametrize("text", ["5 meters in kilograms", "5 meters in meters", "meters in"])
 def test_units_that_do_not_fit_are_not_converted(text: str) -> None:
-    assert "beyond my rules" in says(text)
+    assert "beyond me" in says(text)
 
 
 @pytest.mark.parametrize(
@@ -227,7 +226,7 @@ def test_units_that_do_not_fit_are_not_converted(text: str) -> None:
     [
         ("Hello there.", "offline assistant"),
         ("Who are you?", "no language model"),
-        ("What can you do?", "Talk over me"),
+        ("What can you do?", "With an OpenAI key"),
         ("I'm sorry.", "No need"),
         ("Thanks!", "welcome"),
         ("Goodbye.", "Goodbye"),
@@ -235,13 +234,13 @@ def test_units_that_do_not_fit_are_not_converted(text: str) -> None:
         ("What about an OpenAI key?", "OPENAI API KEY"),
         ("Tell me a story.", "Once there was"),
         ("Tell me a joke.", "microphone"),
-        ("What's the weather like?", "no connection"),
+        ("What's the weather like?", "offline"),
         ("Yes.", "All right"),
         ("No.", "never mind"),
         ("Can you hear me?", "Yes"),
         ("How are you?", "set of rules"),
         ("What is the capital of France?", "I heard: What is the capital of France?"),
-        ("Blah", "beyond my rules"),
+        ("Blah", "beyond me"),
         ("Spell cat.", "cat: C, A, T."),
         ("How do you spell the word dog?", "dog: D, O, G."),
         ("Repeat after me: the quick brown fox.", "the quick brown fox."),
@@ -266,10 +265,21 @@ def test_the_pace_can_be_changed(asked: str, factor: float) -> None:
     assert steps(asked)[0] == Pace(factor)
 
 
-def test_without_a_user_line_it_greets_and_says_what_a_key_adds() -> None:
+def test_what_it_can_do_names_the_tools_only_where_there_are_some() -> None:
+    assert "tools" not in says("What can you do?")
+    assert "tools" in says("What can you do?", tools=[WEATHER])
+
+
+def test_a_long_line_that_is_beyond_it_is_not_said_back() -> None:
+    line = "I have been thinking about the meaning of all those little things lately."
+    assert line not in says(line)
+    assert "beyond me" in says(line)
+
+
+def test_without_a_user_line_it_greets_as_what_it_is() -> None:
     said = answer(Context([Instruction("x")]))
     assert said == [Say(smalltalk.GREETING)]
-    assert "OpenAI key" in smalltalk.GREETING
+    assert "offline assistant" in smalltalk.GREETING
     again = answer(Context([Said("user", "Hi"), Said("assistant", "Hello.")]))
     assert again == [Say("Is there anything else?")]
 

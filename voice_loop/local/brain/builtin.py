@@ -114,9 +114,9 @@ def _about_the_talk(context: Context, text: str) -> Sequence[Step]:
     if match := smalltalk.REPEAT.search(text):
         return [Say(match[1].strip())]
     if smalltalk.SLOWER.search(line):
-        return [Pace(SLOW), Say("I will speak more slowly.")]
+        return [Pace(SLOW), Say("Okay, slower.")]
     if smalltalk.FASTER.search(line):
-        return [Pace(FAST), Say("I will speak faster.")]
+        return [Pace(FAST), Say("Okay, faster.")]
     if smalltalk.NORMAL.search(line):
         return [Pace(1.0), Say("Back to my normal pace.")]
     if smalltalk.AGAIN.search(line):
@@ -135,12 +135,9 @@ def _task(context: Context, text: str) -> Sequence[Step]:
         or units.convert(text)
         or calendar.answer(text, context.now)
         or _sum(text)
-        or smalltalk.reply(text)
+        or smalltalk.reply(text, has_tools=bool(context.tools))
     )
-    if said is not None:
-        return [Say(said)]
-    heard = text.strip()
-    return [Say(smalltalk.UNKNOWN.format(text=heard if heard[-1] in ".!?" else f"{heard}."))]
+    return [Say(smalltalk.unknown(text) if said is None else said)]
 
 
 def _sum(text: str) -> str | None:

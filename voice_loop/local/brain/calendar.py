@@ -142,9 +142,9 @@ def timer(text: str, now: datetime) -> str | None:
         return None
     spans = re.findall(r"(\d+(?:\.\d+)?) (second|minute|hour)s?\b", words)
     if not spans:
-        return "For how long? I can tell you when the time is over, but I cannot ring."
+        return "For how long? I can't ring, but I can tell you when it ends."
     seconds = sum(float(amount) * _SPAN_SECONDS[unit] for amount, unit in spans)
     if seconds > 7 * 86_400:
-        return "That is too long for me. I can only tell you times within a week."
+        return "That's too long for me. A week is my limit."
     over = now + timedelta(seconds=seconds)
-    return f"That will be at {say_time(over)}. I cannot ring then, so please keep an eye on it."
+    return f"That will be at {say_time(over)}. I can't ring, so keep an eye on it."

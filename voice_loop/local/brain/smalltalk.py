@@ -5,49 +5,48 @@ from __future__ import annotations
 import re
 from typing import Final
 
-GREETING: Final = (
-    "Hello! I am the offline assistant. I can tell you the time, do sums, convert units, spell, "
-    "and use this app's tools. Set an OpenAI key for a real conversation."
+GREETING: Final = "Hello! I'm the offline assistant. What can I do for you?"
+ABILITIES: Final = (
+    "I tell the time, do sums, convert units, and spell{tools}. "
+    "With an OpenAI key, we can really talk."
 )
-NOT_HEARD: Final = "Sorry, I did not catch that. Could you say it again?"
+_OF_TOOLS: Final = ", and use this app's tools"
+NOT_HEARD: Final = "Sorry, I didn't catch that."
 CANNOT_HEAR: Final = (
     "I cannot understand speech on this machine, because the recogniser is not installed. "
     "Please type instead."
 )
-UNKNOWN: Final = (
-    "I heard: {text} I am only the offline assistant, and that is beyond my rules. "
-    "With an OpenAI key I could answer."
-)
+UNKNOWN: Final = "I heard: {text} Sorry, that's beyond me offline. Ask me what I can do."
+UNKNOWN_LONG: Final = "Sorry, that's beyond me offline. Ask me what I can do."
+LONG_WORDS: Final = 8
+"""A line of more words is not said back."""
 _TABLE: Final = tuple(
     (re.compile(pattern), reply)
     for pattern, reply in (
         (r"^(?:hi|hello|hey|good (?:morning|afternoon|evening))(?: there| you)?$", GREETING),
         (
             r"\bhow are you\b|\bhow(?:'s| is) it going\b",
-            "I am only a set of rules, so always the same. How can I help?",
+            "Always the same: I'm only a set of rules. And you?",
         ),
         (
             r"\bwho are you\b|\bwhat are you\b|\byour name\b"
             r"|\bare you (?:real|human|an? (?:ai|robot))",
-            "I am the offline assistant of this app: a small voice with a set of rules, running on "
-            "this machine. There is no language model behind me.",
+            "I'm the offline assistant: a few rules and no language model.",
         ),
         (
             r"\bwhat can you do\b|^help(?: me)?$|\bwhat do you know\b",
-            "I can tell the time and the date, do sums, convert units, spell words, repeat what "
-            "you say, and use this app's tools. Talk over me whenever you like, and I stop.",
+            ABILITIES,
         ),
-        (r"\bthank(?:s| you)\b", "You are welcome."),
+        (r"\bthank(?:s| you)\b", "You're welcome."),
         (r"\b(?:bye|goodbye|good night|see you)\b", "Goodbye!"),
         (r"\b(?:i'm|i am) sorry\b|^sorry$", "No need to be sorry."),
         (
             r"\b(?:i'm|i am|i feel) (?:very |so |a bit )?(?:sad|tired|lonely|unhappy|bad)\b",
-            "I am sorry to hear that. I am only a set of rules, but I hope it gets better soon.",
+            "I'm sorry to hear that. I hope it gets better soon.",
         ),
         (
             r"\b(?:api|openai) key\b|\breal conversation\b",
-            "Put your key into the variable OPENAI API KEY and restart the app. Then a real model "
-            "answers.",
+            "Put your key into the variable OPENAI API KEY and restart the app.",
         ),
         (
             r"\b(?:tell|know) (?:me )?(?:a|another|any) jokes?\b",
@@ -65,7 +64,7 @@ _TABLE: Final = tuple(
         (r"\bcan you hear me\b|^test(?:ing)?\b", "Yes, I can hear you."),
         (
             r"\bweather\b|\bnews\b",
-            "I have no connection to the outside, so I cannot know that.",
+            "I'm offline, so I can't know that.",
         ),
     )
 )
@@ -95,13 +94,21 @@ def plain(text: str) -> str:
     return " ".join(words)
 
 
-def reply(text: str) -> str | None:
+def reply(text: str, *, has_tools: bool = False) -> str | None:
     """What small talk answers to a line; None when it has nothing."""
     line = plain(text)
     for pattern, answer in _TABLE:
         if pattern.search(line):
-            return answer
+            return answer.format(tools=_OF_TOOLS if has_tools else "")
     return None
+
+
+def unknown(text: str) -> str:
+    """The honest admission. It says back what was heard, so that the user knows who failed."""
+    heard = text.strip()
+    if len(heard.split()) > LONG_WORDS:
+        return UNKNOWN_LONG
+    return UNKNOWN.format(text=heard if heard[-1] in ".!?" else f"{heard}.")
 
 
 def spell(word: str) -> str:
