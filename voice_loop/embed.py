@@ -67,19 +67,22 @@ class VoiceLoop(AppCommands):
         tools: Iterable[app_tools.Target | ToolAdapter] = (),
         name: str = LOOP_NAME,
         path: str | None = None,
+        instructions: str | None = None,
         authorize: Authorize | None = None,
         environ: Mapping[str, str] = os.environ,
     ) -> None:
         """`tools`: functions and event handlers that the assistant may call. A second loop of an
-        app needs a `name` and a `path` of its own. Raises ConfigError for a mistake in the app."""
+        app needs a `name` and a `path` of its own. `path` and `instructions` go before those of
+        the settings. Raises ConfigError for a mistake in the app."""
         self.name = name
         self.state = state_of(name)
         """What the page shows; its vars can be used in any component."""
         self.tools = app_tools.tool_set(tools)
         self._config_error: ConfigError | None = None
-        self.settings = settings or self._read(environ)
-        if path is not None:
-            self.settings = dataclasses.replace(self.settings, path=path)
+        read = settings or self._read(environ)
+        self.settings = dataclasses.replace(
+            read, path=path or read.path, instructions=instructions or read.instructions
+        )
         self._local_url: str | None = None
         specs = tuple(self.tools.specs)
         self._bridge = StateBridge(self.settings, specs, authorize, self.state)

@@ -44,6 +44,7 @@ def arrive(playwright: Playwright, tmp_path: Path) -> Iterator[Arrive]:
         microphone: Samples | None = None,
         device: bool = True,
         extra: tuple[str, ...] = (),
+        voice_path: str = "/voice",
         **options: object,
     ) -> Visitor:
         wav = None
@@ -53,7 +54,7 @@ def arrive(playwright: Playwright, tmp_path: Path) -> Iterator[Arrive]:
         browsers.append(browser)
         context = browser.new_context(**options)  # type: ignore[arg-type]  # handed on as they are
         install_tap(context)
-        visitor = Visitor(context.new_page())
+        visitor = Visitor(context.new_page(), voice_path=voice_path)
         visitor.visit(url)
         return visitor
 

@@ -158,6 +158,9 @@ async def test_a_second_loop_that_is_like_the_first_is_refused(
 async def test_the_path_of_a_loop_is_its_own_and_the_rest_of_the_environments() -> None:
     voice = VoiceLoop(environ={"VOICE_VOICE": "cedar"}, name="kitchen", path="/kitchen")
     assert (voice.settings.voice, voice.settings.path) == ("cedar", "/kitchen")
+    assert VoiceLoop(environ={}, instructions="Cook.").settings.instructions == "Cook."
+    from_environment = {"VOICE_INSTRUCTIONS": "Be brief."}
+    assert VoiceLoop(environ=from_environment).settings.instructions == "Be brief."
 
 
 async def test_a_tool_that_cannot_be_described_is_said_when_the_loop_is_made() -> None:
