@@ -14,6 +14,8 @@ from types import ModuleType
 from typing import Any, get_args
 
 from voice_loop.errors import ERRORS
+from voice_loop.latency.budget import BUDGET, FIGURES
+from voice_loop.latency.definitions import COUNTED, DEFINITIONS, REASONS, VALUES
 from voice_loop.protocol import events
 from voice_loop.protocol.events import (
     CLIENT_EVENTS,
@@ -22,6 +24,8 @@ from voice_loop.protocol.events import (
     Resume,
     StartOptions,
 )
+from voice_loop.telemetry.process import COUNTERS
+from voice_loop.telemetry.prometheus import FIGURE_HELP, PREFIX, metric_name
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -88,7 +92,50 @@ def error_codes() -> str:
     return "\n".join(rows)
 
 
+def figures() -> str:
+    """A row per latency."""
+    rows = ["| figure | from | to | clock | target | absent when |", "| --- " * 6 + "|"]
+    for name in FIGURES:
+        one = DEFINITIONS[name]
+        wanted = [f"p{t.percent} < {t.limit_ms:g} ms" for t in BUDGET if t.figure == name]
+        target = ", ".join(wanted) or "none"
+        rows.append(
+            f"| `{name}` | {one.begins} | {one.ends} | {one.clock} | {target} | {one.absent} |"
+        )
+    return "\n".join(rows)
+
+
+def _meanings(heading: str, rows: dict[str, str]) -> str:
+    lines = [f"| {heading} | |", "| --- | --- |"]
+    return "\n".join([*lines, *(f"| `{name}` | {what} |" for name, what in rows.items())])
+
+
+def values() -> str:
+    """What is shown beside the latencies."""
+    return _meanings("value", {**VALUES, **COUNTED})
+
+
+def reasons() -> str:
+    """Why a figure is absent."""
+    return _meanings("reason", REASONS)
+
+
+def prometheus() -> str:
+    """A row per metric."""
+    rows = ["| metric | kind | label | |", "| --- | --- | --- | --- |"]
+    rows.append(f"| `{PREFIX}sessions` | gauge | | Sessions alive. |")
+    for name, counter in COUNTERS.items():
+        label = f"`{counter.label}`" if counter.label else ""
+        rows.append(f"| `{PREFIX}{name}_total` | counter | {label} | {counter.help} |")
+    rows += [f"| `{metric_name(name)}` | histogram | | {FIGURE_HELP[name]} |" for name in FIGURES]
+    return "\n".join(rows)
+
+
 TABLES = {
+    ("docs/metrics.md", "figures"): figures,
+    ("docs/metrics.md", "values"): values,
+    ("docs/metrics.md", "reasons"): reasons,
+    ("docs/metrics.md", "prometheus"): prometheus,
     ("docs/protocol.md", "events"): protocol_events,
     ("docs/protocol.md", "errors"): error_codes,
 }

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import anyio
 import pytest
 
+from tests.session.test_link import running
 from voice_loop.event_bus import EventBus, Subscription
 from voice_loop.protocol.events import AudioChunk
+from voice_loop.providers import scripted as script
+from voice_loop.session import effects
 from voice_loop.session.facts import Fact, RelayDelays
 from voice_loop.session.outbox import Outbox
 from voice_loop.session.relay import BATCH, RelayMeter
@@ -54,3 +58,25 @@ def test_what_waited_for_a_new_socket_is_no_delay_of_the_relay() -> None:
     assert outbox.rewind(0)
     again = [outbox.next(), outbox.next()]
     assert [frame and (frame.seq, frame.received_ms) for frame in again] == [(1, None), (2, None)]
+
+
+def chunk(number: int) -> effects.AppendAudio:
+    return effects.AppendAudio(bytes([number]) * 960, number * 480, 1_000.0)
+
+
+@pytest.mark.anyio
+async def test_chunks_that_wait_behind_each_other_go_out_as_one() -> None:
+    provider = script.ScriptedProvider()
+    provider.stall(script.CommitAudio)
+    with anyio.fail_after(5):
+        async with running(provider) as (link, owner, _):
+            await owner.until("up")
+            # The gap before the sixth keeps its place: positions that do not join are not joined.
+            waiting = [chunk(number) for number in (0, 1, 2, 3, 4, 6, 7)]
+            link.submit([effects.CommitAudio(), *waiting, effects.AddText("end")])
+            await provider.expect(script.CommitAudio, skip=True)
+            provider.release(script.CommitAudio)
+            await provider.expect(script.AddText, skip=True)
+            assert bytes(provider.audio) == b"".join(one.pcm for one in waiting)
+            assert owner.appended_samples == 7 * 480
+            assert owner.log.count("relayed") == 2
