@@ -71,9 +71,10 @@ def test_a_stall_carries_nothing_and_tells_nobody_and_new_connections_pass(
 def test_a_closed_one_refuses_and_counts(echo: socket.socket) -> None:
     with FaultProxy(echo.getsockname()[1]) as proxy:
         proxy.closed = True
+        address = ("127.0.0.1", proxy.port)
         with (
-            socket.create_connection(("127.0.0.1", proxy.port), timeout=5) as near,
             pytest.raises(ConnectionResetError),
+            socket.create_connection(address, timeout=5) as near,
         ):
             near.recv(1)
         assert (proxy.accepted, proxy.refused) == (0, 1)

@@ -13,6 +13,7 @@ from voice_loop.providers.scripted import ScriptedProvider, ScriptedProviders
 from voice_loop.server.desk import SessionHooks
 from voice_loop.server.mount import VoiceServer
 from voice_loop.server.signing import WallTime
+from voice_loop.server.spent import SpentStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,15 +39,18 @@ async def served(
     hooks: SessionHooks | None = None,
     allowed_origins: Sequence[str] = ("*",),
     wall_time: WallTime | None = None,
+    spent: SpentStore | None = None,
+    secret: str | None = None,
 ) -> AsyncIterator[Served]:
     """On the way out nothing may be left: no session, no open provider."""
     made = ScriptedProviders(*providers)
     server = VoiceServer(
-        Settings(limits=limits or Limits()),
+        Settings(limits=limits or Limits(), ticket_secret=secret),
         provider_factory=made,
         hooks=hooks,
         allowed_origins=allowed_origins,
         wall_time=wall_time or time.time,
+        spent=spent,
     )
     async with serve(server) as host:
         yield Served(host, made)
