@@ -1,6 +1,5 @@
 """What Reflex reads first: how this app is built and where it listens."""
 
-import importlib.util
 import os
 import sys
 from pathlib import Path
@@ -14,9 +13,11 @@ os.environ.setdefault("REFLEX_USE_NPM", "1")
 os.environ.setdefault("REFLEX_TELEMETRY_ENABLED", "false")
 dotenv.load_dotenv(Path(__file__).parent / ".env")
 
-# A host that unpacked an export has no installed package beside the app.
-if importlib.util.find_spec("reflex_voice_audio") is None:
-    sys.path.insert(0, str(Path(__file__).parent / "custom_components"))
+# The component that lies beside the app is the one that is used: in a checkout, and on a host that
+# unpacked an export and has no installed package.
+_components = Path(__file__).parent / "custom_components"
+if _components.is_dir():
+    sys.path.insert(0, str(_components))
 
 # Production serves everything on PORT; development gives it to the page and keeps 8000 for the
 # backend; a backend alone takes it itself. What is no number is blamed when the server starts.

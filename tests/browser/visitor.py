@@ -12,7 +12,15 @@ from tests.listening import Samples, find, resample, windows_in_place
 from tests.speaker_tap import Recording, take_recordings
 from voice_loop.errors import WireError
 from voice_loop.protocol import codec
-from voice_loop.protocol.events import AudioChunk, AudioEnd, ErrorEvent, PlaybackReport
+from voice_loop.protocol.events import (
+    AudioChunk,
+    AudioEnd,
+    ClientEvent,
+    ErrorEvent,
+    PlaybackReport,
+    ServerEvent,
+    SessionReady,
+)
 
 PATIENCE_MS = 30_000
 TALK = "[data-voice=talk] >> nth=0"
@@ -29,6 +37,9 @@ class Wire:
     sent: list[object] = field(default_factory=list)
     undecodable: list[bytes | str] = field(default_factory=list)
     sockets: int = 0
+    sessions: int = 0
+    finished: set[tuple[int, int]] = field(default_factory=set)
+    """Session (counted from 1) and turn of every answer that was played to its end."""
 
     def watch(self, page: Page, path: str) -> None:
         """Follow every socket of `page` whose URL holds `path`."""
@@ -46,11 +57,21 @@ class Wire:
     def _note(self, frame: bytes | str, *, down: bool) -> None:
         try:
             if down:
-                self.received.append(codec.decode_server(frame))
+                self._received(codec.decode_server(frame))
             else:
-                self.sent.append(codec.decode_client(frame))
+                self._sent(codec.decode_client(frame))
         except WireError:
             self.undecodable.append(frame)
+
+    def _received(self, event: ServerEvent) -> None:
+        self.received.append(event)
+        if isinstance(event, SessionReady) and not event.resumed:
+            self.sessions += 1
+
+    def _sent(self, event: ClientEvent) -> None:
+        self.sent.append(event)
+        if isinstance(event, PlaybackReport) and event.phase == "finished":
+            self.finished.add((self.sessions, event.turn))
 
     def errors(self) -> list[ErrorEvent]:
         """Errors the server told."""
@@ -123,17 +144,17 @@ class Visitor:
     def wait_for_answers(self, count: int, *, timeout_ms: float = 120_000) -> None:
         """Until `count` answers were played to their end."""
         deadline = self.page.evaluate("performance.now()") + timeout_ms
-        while len(self.finished_turns()) < count:
+        while len(self.wire.finished) < count:
             if self.page.evaluate("performance.now()") > deadline:
                 raise AssertionError(
-                    f"{len(self.finished_turns())} of {count} answers; status {self.status()}; "
+                    f"{len(self.wire.finished)} of {count} answers; status {self.status()}; "
                     f"errors {self.wire.errors()}; console {self.console}"
                 )
             self.page.wait_for_timeout(200)
 
     def finished_turns(self) -> set[int]:
         """Turns whose audio was played to its end."""
-        return {report.turn for report in self.wire.reports() if report.phase == "finished"}
+        return {turn for _, turn in self.wire.finished}
 
     def underruns(self) -> int:
         """Counted by the page's player."""
