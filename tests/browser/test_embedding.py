@@ -59,7 +59,7 @@ def test_a_todo_list_is_driven_by_speaking_to_it(todo: ServedApp, arrive: Arrive
         length_s=45,
     )
     visitor = arrive(todo.url, microphone=spoken)
-    items = visitor.page.locator("#items .todo-item")
+    items = visitor.page.locator("#items label")
     visitor.start_talking()
     expect(items).to_have_text(["milk"], timeout=PATIENCE_MS)
     expect(items).to_have_text(["milk", "butter"], timeout=PATIENCE_MS)

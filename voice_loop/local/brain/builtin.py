@@ -26,7 +26,7 @@ from voice_loop.local.brain.base import (
 from voice_loop.local.brain.numbers import say_number
 
 _SAY_THIS: Final = re.compile(
-    r"^\s*(?:please\s+)?(?:say|speak|read|repeat)\b[^:\n]{0,60}:\s*[\"“']?(.+?)[\"”']?\s*$",
+    r"^\s*(?:please\s+)?(?:say|speak|read|repeat)\b[^:\n]{0,100}:\s*[\"“']?(.+?)[\"”']?\s*$",
     re.IGNORECASE | re.DOTALL,
 )
 SLOW: Final = 0.8

@@ -100,7 +100,6 @@ def item_row(item: Any) -> rx.Component:
         checked=item["done"],
         disabled=item["done"],
         on_change=lambda _: TodoState.finish_item(item["text"]),
-        class_name="todo-item",
     )
 
 
