@@ -34,6 +34,7 @@ from voice_loop.server.metrics import METRICS_PATH
 from voice_loop.server.mount import VoiceServer
 from voice_loop.session.operations import AppOperation
 from voice_loop.session.session import Session
+from voice_loop.session.tools import ToolFailed
 from voice_loop.telemetry.exporter import Exporter
 from voice_loop.telemetry.process import ProcessTelemetry
 from voice_loop.telemetry.watcher import session_watcher
@@ -53,6 +54,8 @@ from voice_loop.ui.transcript import transcript
 
 LOCAL_KEY: Final = "local"
 """The offline assistant takes any key; the real one is never sent to it."""
+
+TAKEN_AWAY: Final = '{"error": "unknown_tool", "message": "This tool is not offered any more."}'
 
 logger = logging.getLogger(__name__)
 
@@ -85,6 +88,7 @@ class VoiceLoop(AppCommands):
         )
         self._local_url: str | None = None
         specs = tuple(self.tools.specs)
+        self._runner = Runner(self.tools)
         self._bridge = StateBridge(self.settings, specs, authorize, self.state)
         config = get_config()
         origins = config.cors_allowed_origins
@@ -97,7 +101,7 @@ class VoiceLoop(AppCommands):
             provider_factory=self._make_provider,
             clock=clock,
             hooks=self._bridge,
-            tools=Runner(self.tools),
+            tools=self._run_tool,
             tool_specs=specs,
             watchers=(session_watcher(self.telemetry, clock),),
             metrics=self._exporter.render,
@@ -224,6 +228,13 @@ class VoiceLoop(AppCommands):
     def find(self, client_token: str) -> Session | None:
         """The live session of a tab, if this worker holds it."""
         return self.server.manager.find(client_token)
+
+    async def _run_tool(self, client_token: str, name: str, arguments: str) -> str:
+        """What the app took away is not run, whatever the model remembers. Raises ToolFailed."""
+        session = self.find(client_token)
+        if session is not None and self.tools.get(name) and name not in session.tool_names:
+            raise ToolFailed(TAKEN_AWAY)
+        return await self._runner(client_token, name, arguments)
 
     def _make_provider(self) -> Provider:
         settings = self.settings

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 import reflex as rx
 from starlette.applications import Starlette
@@ -14,6 +16,7 @@ from voice_loop.config import Settings
 from voice_loop.embed import VoiceLoop
 from voice_loop.errors import AdmissionError, ConfigError, ProviderRejected
 from voice_loop.providers.openai_realtime.adapter import OpenAIRealtimeProvider
+from voice_loop.session.tools import ToolFailed
 from voice_loop.ui.loops import loop_of
 
 pytestmark = pytest.mark.anyio
@@ -184,3 +187,30 @@ async def test_every_piece_of_the_page_can_be_used_alone() -> None:
         voice.settings_panel,
     ):
         assert isinstance(piece(), rx.Component)
+
+
+async def test_a_tool_that_the_app_took_away_is_not_run(
+    app: rx.App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran: list[str] = []
+
+    def lights() -> None:
+        """Switch the lights."""
+        ran.append("lights")
+
+    def blinds() -> None:
+        """Move the blinds."""
+        ran.append("blinds")
+
+    class Offering:
+        tool_names = frozenset({"blinds"})
+
+    voice = VoiceLoop(Settings(), tools=[lights, blinds])
+    monkeypatch.setattr(voice.server.manager, "find", lambda client_token: Offering())
+    assert await voice._run_tool("tab-1", "blinds", "{}") == "null"
+    with pytest.raises(ToolFailed) as caught:
+        await voice._run_tool("tab-1", "lights", "{}")
+    assert json.loads(caught.value.output)["error"] == "unknown_tool"
+    with pytest.raises(ToolFailed, match="failed"):
+        await voice._run_tool("tab-1", "no such tool", "{}")
+    assert ran == ["blinds"]

@@ -101,6 +101,11 @@ class Session:
         return self._conversation.phase
 
     @property
+    def tool_names(self) -> frozenset[str]:
+        """What the model is offered now."""
+        return frozenset(tool.name for tool in self._conversation.settings.tools)
+
+    @property
     def attached(self) -> bool:
         """A page is connected now."""
         return self._page.attachment is not None

@@ -24,7 +24,11 @@ class WorkshopState(rx.State):
     looking: bool = False
     found: str = ""
     path: str = ""
-    same_tab: bool = False
+
+    @rx.var
+    def opened(self) -> str:
+        """For the page."""
+        return ", ".join(self.drawers)
 
     @rx.event
     def open_drawer(self, number: int) -> EventSpec:
@@ -99,7 +103,7 @@ def index() -> rx.Component:
         rx.heading("Workshop"),
         voice.talk_button(),
         voice.notices(),
-        rx.text(WorkshopState.drawers.join(", "), id="drawers"),
+        rx.text(WorkshopState.opened, id="drawers"),
         rx.text(WorkshopState.path, id="path"),
         rx.text(rx.cond(WorkshopState.looking, "looking", WorkshopState.found), id="found"),
         rx.input(id="told", read_only=True),
@@ -120,7 +124,7 @@ def kitchen_page() -> rx.Component:
     return rx.vstack(
         rx.heading("Kitchen"),
         kitchen.talk_button(),
-        rx.text(WorkshopState.drawers.join(", "), id="drawers"),
+        rx.text(WorkshopState.opened, id="drawers"),
         kitchen.transcript(),
     )
 
