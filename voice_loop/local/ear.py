@@ -16,21 +16,20 @@ import numpy as np
 from anyio.abc import TaskGroup
 
 from voice_loop.audio.pcm import (
-    BYTES_PER_SAMPLE,
     SAMPLE_RATE_HZ,
     ms_to_samples,
-    samples_to_ms,
     to_float,
 )
 from voice_loop.local.detector import (
     DETECTOR_RATE_HZ,
     FRAME_MS,
     FRAME_SAMPLES,
+    Detector,
     DetectorStream,
 )
 from voice_loop.local.engines import EngineRoom, Engines
 from voice_loop.local.input_buffer import InputBuffer
-from voice_loop.local.recogniser import RECOGNISER_RATE_HZ
+from voice_loop.local.recogniser import RECOGNISER_RATE_HZ, Samples
 from voice_loop.local.resample import Resampler, resample
 from voice_loop.local.turn_detection import (
     FRAME_24K_SAMPLES,
@@ -55,6 +54,8 @@ class Hearing:
 
     def __init__(self) -> None:
         self.done = anyio.Event()
+        self.scope = anyio.CancelScope()
+        """Cancelled when nobody wants the text any more."""
         self.text = ""
         self.failure: str | None = None
         """Code of what went wrong."""
@@ -67,6 +68,7 @@ class Ear:
         self._room = room
         self._recogniser = engines.recogniser
         self._tasks = tasks
+        self._detector = engines.detector
         self._stream: DetectorStream = engines.detector.stream()
         self._resampler = Resampler(SAMPLE_RATE_HZ, DETECTOR_RATE_HZ)
         self._frames = np.zeros(0, np.float32)
@@ -90,7 +92,7 @@ class Ear:
             return
         self._settings = settings
         self._turns = TurnDetector(settings or TurnSettings())
-        self._guess = None
+        self._drop_guess()
         self.turn_start_sample = None
 
     async def append(self, pcm: bytes) -> AsyncIterator[TurnEvent]:
@@ -129,6 +131,12 @@ class Ear:
         elif isinstance(event, Paused):
             self._guess = self._start_guess(event.at_sample)
         elif isinstance(event, Resumed):
+            self._drop_guess()
+
+    def _drop_guess(self) -> None:
+        """What was recognised ahead is out of date: others need not wait for it."""
+        if self._guess is not None:
+            self._guess.scope.cancel()
             self._guess = None
 
     def _start_guess(self, end_sample: int) -> Hearing | None:
@@ -152,13 +160,13 @@ class Ear:
     def clear(self) -> None:
         """Throw away what was not committed."""
         self.buffer.clear()
-        self._guess = None
+        self._drop_guess()
         self.turn_start_sample = None
         self._turns.reset()
         self._turns.voiced_ms = 0.0
         self._voiced_ms = 0.0
 
-    def _recognise(self, pcm: bytes, voiced_ms: float) -> Hearing:
+    def _recognise(self, pcm: bytes, voiced_ms: float | None) -> Hearing:
         hearing = Hearing()
         if self._recogniser is None:
             hearing.failure = "local_recogniser_missing"
@@ -169,23 +177,25 @@ class Ear:
         return hearing
 
     def recognise_clip(self, pcm: bytes) -> Hearing:
-        """Audio that did not come through the buffer, all of it taken for speech."""
-        return self._recognise(pcm, samples_to_ms(len(pcm) // BYTES_PER_SAMPLE))
+        """Audio that did not come through the buffer: the detector has yet to listen to it."""
+        return self._recognise(pcm, None)
 
     @property
     def _turn_voiced_ms(self) -> float:
         return self._turns.voiced_ms if self._settings else self._voiced_ms
 
-    async def _hear(self, hearing: Hearing, pcm: bytes, voiced_ms: float) -> None:
+    async def _hear(self, hearing: Hearing, pcm: bytes, voiced_ms: float | None) -> None:
         recogniser = self._recogniser
         assert recogniser is not None
 
         def job() -> str:
             speech = resample(to_float(pcm), SAMPLE_RATE_HZ, RECOGNISER_RATE_HZ)
-            return recogniser.recognise(speech, voiced_ms)
+            voiced = voice_in(speech, self._detector) if voiced_ms is None else voiced_ms
+            return recogniser.recognise(speech, voiced)
 
         try:
-            hearing.text = await self._room.hear(job)
+            with hearing.scope:
+                hearing.text = await self._room.hear(job)
         except RuntimeError:
             _log.warning("recognition of a turn failed")
             hearing.failure = "local_recogniser_failed"
@@ -199,3 +209,10 @@ class Ear:
         """Nobody speaks and nobody commits by hand: keep only what a prefix may need."""
         if self._settings is not None and self.turn_start_sample is None:
             self.buffer.keep_from(self.buffer.end_sample - ms_to_samples(_IDLE_KEEP_MS))
+
+
+def voice_in(speech: Samples, detector: Detector) -> float:
+    """Milliseconds of voice in 16 kHz audio. Blocking, 7 ms a second of it."""
+    stream = detector.stream()
+    starts = range(0, len(speech) - FRAME_SAMPLES + 1, FRAME_SAMPLES)
+    return FRAME_MS * sum(stream(speech[at : at + FRAME_SAMPLES]) > _VOICED for at in starts)

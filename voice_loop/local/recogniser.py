@@ -2,7 +2,7 @@
 
 `MoonshineRecogniser` wraps the moonshine-voice package, whose version 0.1.0 carries its model. What
 is known about it is handled here: it is not thread safe, it needs silence around the speech, it
-hears "You" in noise, and long audio costs much memory, so turns are cut into pieces of 20 s.
+hears words in noise, and long audio costs much memory, so turns are cut into pieces of 20 s.
 `ScriptedRecogniser` returns prepared texts, for tests. Blocking: run it in a worker thread.
 """
 
@@ -19,12 +19,12 @@ from typing import Any, Final, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from voice_loop.local.evidence import is_imagined, may_hold_words
+
 RECOGNISER_RATE_HZ: Final = 16_000
 MAX_PIECE_SAMPLES: Final = 20 * RECOGNISER_RATE_HZ
 _LEAD: Final = np.zeros(RECOGNISER_RATE_HZ // 10, np.float32)
 _TAIL: Final = np.zeros(RECOGNISER_RATE_HZ * 8 // 10, np.float32)
-_MIN_VOICED_MS: Final = 190.0
-_MIN_VOICED_FOR_YOU_MS: Final = 400.0
 _MODERN: Final = {"to-morrow": "tomorrow", "to-day": "today", "to-night": "tonight"}
 _OLD_SPELLING: Final = re.compile(r"\bto-(?:morrow|day|night)\b|\bgood-by\b", re.IGNORECASE)
 
@@ -76,7 +76,7 @@ class MoonshineRecogniser:
         self._lock = threading.Lock()
 
     def recognise(self, speech: Samples, voiced_ms: float) -> str:
-        if voiced_ms < _MIN_VOICED_MS:
+        if not may_hold_words(speech, voiced_ms):
             return ""
         pieces = [self._piece(piece) for piece in cut_pieces(speech)]
         return tidy(" ".join(piece for piece in pieces if piece), voiced_ms)
@@ -118,7 +118,7 @@ def cut_pieces(speech: Samples) -> list[Samples]:
 def tidy(text: str, voiced_ms: float) -> str:
     """Today's spelling, and nothing where the model only imagined a word."""
     text = " ".join(text.split())
-    if text.strip(" .!?,").lower() == "you" and voiced_ms < _MIN_VOICED_FOR_YOU_MS:
+    if is_imagined(text, voiced_ms):
         return ""
 
     def modern(match: re.Match[str]) -> str:
