@@ -579,6 +579,25 @@ async def test_a_page_that_reads_nothing_is_let_go_and_one_that_does_is_not() ->
         assert await home.reason() == "client_stalled"
 
 
+async def test_a_rule_that_fails_ends_its_session_alone(caplog: pytest.LogCaptureFixture) -> None:
+    class Unheard:
+        """An event that no rule knows, with private words in it."""
+
+        def __repr__(self) -> str:
+            return "private words"
+
+    async with house() as home:
+        _, page, provider = await home.enter("one")
+        _, other, _ = await home.enter("two")
+        provider.emit(Unheard())  # type: ignore[arg-type]  # what a bug would do
+        assert await home.reason() == "internal"
+        other.send_event(wire.ClockPing(1, 0))
+        await other.expect(wire.ClockPong)
+    [record] = [r for r in caplog.records if r.levelno == logging.ERROR]
+    assert "AssertionError at " in record.getMessage()
+    assert "private words" not in caplog.text
+
+
 async def test_serving_a_session_that_is_over_says_why() -> None:
     async with house() as home:
         session, _, _ = await home.enter()

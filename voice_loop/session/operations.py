@@ -6,7 +6,7 @@ arguments come from the app, and are checked for their shape all the same.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -21,6 +21,23 @@ class AppOperation:
     counter: int
     operation: str
     arguments: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+
+class CommandGate:
+    """Lets each command of one session through once, and none that is older than the last."""
+
+    def __init__(self, session_id: str, verify: Callable[[str, str], AppOperation]) -> None:
+        self._session_id = session_id
+        self._verify = verify
+        self._counter = 0
+
+    def open(self, command: str) -> AppOperation:
+        """What it says. Raises WireError when it is forged, replayed, late or for another."""
+        operation = self._verify(self._session_id, command)
+        if operation.counter <= self._counter:
+            raise WireError("command_refused")
+        self._counter = operation.counter
+        return operation
 
 
 class Operable(Protocol):

@@ -34,7 +34,7 @@ from voice_loop.session import effects
 from voice_loop.session.conversation import Conversation
 from voice_loop.session.facts import Fact, Mark, MarkName, SessionEnded, SessionStarted
 from voice_loop.session.link import ProviderLink
-from voice_loop.session.operations import execute
+from voice_loop.session.operations import CommandGate, execute
 from voice_loop.session.outbox import Outgoing
 from voice_loop.session.page import ClientChannel, Page
 from voice_loop.session.presence import Presence
@@ -73,7 +73,7 @@ class Session:
         self._tasks: anyio.abc.TaskGroup | None = None
         self._presence = Presence(config.limits, self._page.outbox, self._began_ms)
         self._first_sent_turn = 0
-        self._command_counter = 0
+        self._commands = CommandGate(config.id, config.verify_command)
         self.bus: EventBus[Fact] = EventBus()
         self._relays = RelayMeter(self.bus)
         self.provider: Provider | None = None
@@ -299,11 +299,7 @@ class Session:
 
     def on_command(self, command: str) -> None:
         try:
-            operation = self._config.verify_command(self.id, command)
-            if operation.counter <= self._command_counter:
-                raise WireError("command_refused")
-            self._command_counter = operation.counter
-            execute(operation, self)
+            execute(self._commands.open(command), self)
         except WireError as error:
             self.complain(error.code)
 
