@@ -457,3 +457,22 @@ async def test_the_scripted_responder_takes_turns_knows_cues_and_echoes() -> Non
     assert await said("a") == [Say("One.")]
     assert await said("b") == [Say("Three.")]
     assert await said("c") == [Say("You said: c.")]
+
+
+@pytest.mark.parametrize(
+    ("asked", "room"),
+    [
+        ("Dim the lamp in the kitchen.", "kitchen"),
+        ("Please dim the lamp in the living room.", "living room"),
+        ("Dim the lamp in The Hague.", "The Hague"),
+    ],
+)
+def test_a_room_is_a_place_and_loses_its_article(asked: str, room: str) -> None:
+    parameters = {
+        "type": "object",
+        "properties": {"room": {"type": "string", "description": "Name of the room."}},
+        "required": ["room"],
+    }
+    (call,) = steps(asked, tools=[Tool("dim_lamp", "Dim the lamp in a room.", parameters)])
+    assert isinstance(call, Call)
+    assert json.loads(call.arguments) == {"room": room}

@@ -9,6 +9,7 @@ hears words in noise, and long audio costs much memory, so turns are cut into pi
 from __future__ import annotations
 
 import ctypes
+import os
 import re
 import threading
 from collections import deque
@@ -64,6 +65,9 @@ class MoonshineRecogniser:
     """English recognition, about 0.05 s of work for a second of speech."""
 
     def __init__(self) -> None:
+        # Its threads wait by spinning: two of them take three times the processor's time of one,
+        # and twice the real time on a machine that has something else to do as well.
+        os.environ.setdefault("MOONSHINE_ORT_SINGLE_THREAD", "1")
         from moonshine_voice import ModelArch, Transcriber, get_model_path
         from moonshine_voice.moonshine_api import TranscriptC
 

@@ -24,7 +24,9 @@ _STOP_WORDS: Final = frozenset(
     + ("some", "any", "there", "here", "will", "would", "your", "s", "now", "about", "make")
 )
 _PREPOSITION: Final = r"(?:in|at|for|near|around|of|from|to)"
-_PLACE: Final = re.compile(r"location|city|place|town|country|address|where|destination", re.I)
+_PLACE: Final = re.compile(
+    r"location|city|place|town|country|address|where|destination|room|floor|building", re.I
+)
 _FREE_TEXT: Final = re.compile(
     r"text|message|note|title|query|question|topic|content|task|item", re.I
 )
@@ -257,7 +259,9 @@ def _place(tool: Tool, line: str) -> str | None:
     if not found:
         return None
     tail = re.split(rf"\b{_PREPOSITION}\s+", found[-1], flags=re.I)[-1]
-    return re.sub(r"\s+(?:now|please|like)$", "", tail).strip(" ,.") or None
+    named = re.sub(r"\s+(?:now|please|like)$", "", tail).strip(" ,.")
+    # `the kitchen`, but The Hague.
+    return re.sub(r"^[Tt]he\s+(?=[a-z])", "", named) or None
 
 
 def _without_place(tool: Tool, line: str) -> str:
