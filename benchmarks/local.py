@@ -185,7 +185,7 @@ async def anyio_now() -> float:
 
 def words(text: str) -> list[str]:
     """Lower case, numbers as figures, no punctuation."""
-    return re.findall(r"[a-z0-9']+", " ".join(with_digits(text)).lower())
+    return re.findall(r"[a-z0-9']+", " ".join(with_digits(text.replace("+", " plus "))).lower())
 
 
 def word_errors(said: Sequence[str], heard: Sequence[str]) -> int:
