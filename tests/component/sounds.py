@@ -231,6 +231,7 @@ class Room(Ear):
         super().__init__()
         self.reports: list[dict[str, Any]] = []
         self.playout = Playout(RATE, self.reports.append)
+        self.playout.peer.join(self._hear_peer)
         self.reply = Int16Array(np.clip(reply * 32_768, -32_768, 32_767).astype(int).tolist())
         self.queued = 0
         self.taps, self.gains = _response(echo_db, delay_ms, reverb_db)
@@ -239,6 +240,9 @@ class Room(Ear):
     def _tell(self, message: dict[str, Any]) -> None:
         super()._tell(message)
         self.playout.receive_peer(SimpleNamespace(**message))
+
+    def _hear_peer(self, message: dict[str, Any]) -> None:
+        self.capture.receive_peer(SimpleNamespace(**message))
 
     def _feed(self) -> None:
         """Keep the ring as full as the server's pacing does."""

@@ -198,11 +198,49 @@ def test_a_pause_is_silent_within_5_ms_and_goes_on_with_the_very_next_sample() -
     assert largest_step(pieces) < STEP_OF_TONE
 
 
-def test_a_pause_with_nothing_to_hold_is_ignored() -> None:
+def test_a_pause_of_the_page_with_nothing_to_hold_is_ignored() -> None:
+    speaker = Speaker()
+    speaker.send(type="pause")
+    speaker.audio(tone(6_000))
+    assert np.any(speaker.render(0.1))
+
+
+@pytest.mark.parametrize("then", ["resume", "over"])
+def test_a_sound_between_two_items_holds_the_next_one_until_it_is_over(then: str) -> None:
     speaker = Speaker()
     speaker.peer("pause")
     speaker.audio(tone(6_000))
+    assert not np.any(speaker.render(0.1))
+    speaker.peer(then)
     assert np.any(speaker.render(0.1))
+
+
+def test_a_sound_that_was_meant_does_not_let_go_what_it_stopped() -> None:
+    speaker = Speaker()
+    speaker.audio(tone(12_000))
+    speaker.render(0.1)
+    speaker.peer("pause")
+    speaker.render(0.05)
+    speaker.peer("over")
+    assert not np.any(speaker.render(0.1))
+
+
+def test_the_other_worklet_knows_whether_an_answer_is_playing() -> None:
+    speaker = Speaker()
+    told: list[bool] = []
+    speaker.playout.peer.join(lambda message: told.append(message["value"]))
+    speaker.send(type="latency", seconds=0.1)
+    speaker.render(0.1)
+    assert told == []
+    speaker.audio(tone(2_400))
+    speaker.render(0.05)
+    assert told == [True]
+    speaker.send(type="end", turn=1, item=0, reason="completed")
+    speaker.render(0.11)
+    assert told == [True]
+    speaker.render(0.2)
+    assert told == [True, False]
+    assert {message["type"] for message in speaker.messages} == {"report"}
 
 
 def test_the_page_can_pause_and_only_the_page_ends_its_pause() -> None:

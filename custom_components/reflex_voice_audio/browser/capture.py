@@ -68,6 +68,11 @@ class Capture:
             self.latency = message.seconds
             self.detector.place_echo(message.seconds)
 
+    def receive_peer(self, message: Any) -> None:
+        """One message of the playback worklet."""
+        if message.type == "playing":
+            self.detector.follow_playback(message.value is True)
+
     def _follow_listening(self) -> None:
         if self.muted or not self.listening:
             self.detector.stop()
@@ -139,6 +144,8 @@ class Capture:
                 self.tell_playback({"type": "pause", "sound": sound})
             elif phase == "rejected":
                 self.tell_playback({"type": "resume", "sound": sound})
+            elif phase == "ended":
+                self.tell_playback({"type": "over", "sound": sound})
         # The sound was over when its last frame was: the silence that proved it came after.
         at = self.detector.last_active if phase == "ended" else self.position
         self.send(

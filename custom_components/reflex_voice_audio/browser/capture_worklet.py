@@ -27,10 +27,14 @@ class CaptureProcessor(AudioWorkletProcessor):
         message = event.data
         if message.type == "peer":
             self.peer = message.port
+            self.peer.onmessage = bound(self.on_peer, self)
         elif message.type == "stop":
             self.alive = False
         else:
             self.capture.receive(message)
+
+    def on_peer(self, event: Any) -> None:
+        self.capture.receive_peer(event.data)
 
     def send(self, message: Any, chunk: Any) -> None:
         if chunk is None:

@@ -22,6 +22,8 @@ FRAME_MS: int = 10
 HUM_BANDS: int = 3
 STEADY_EVIDENCE_MS: int = 50
 MASKED_FRAMES: int = 40
+HISS_RATIO: float = 4.0
+HISS_MOST_MS: float = 120.0
 LOUDEST_DECAY: float = 0.93
 TAIL_RATIO: float = 0.1
 FIRST_BAND: int = 1
@@ -35,9 +37,15 @@ WARY_EVIDENCE_MS: int = 30
 DEFAULTS: dict[str, float] = {
     # Pause on a candidate while the assistant is audible; 0 never does.
     "barge_in": 1,
-    "confirm_speech_ms": 250,
+    # Clear voice; a word of 300 ms holds about 130 of it, a cough or a slam less than 100.
+    "confirm_speech_ms": 120,
+    "confirm_unlearned_ms": 250,
     "confirm_sound_ms": 700,
-    "reject_silence_ms": 160,
+    # What has shown no voice is over sooner than what has.
+    "reject_silence_ms": 70,
+    "reject_voice_ms": 260,
+    # A sound soon after a rejected one goes on where that one stopped.
+    "carry_ms": 400,
     "end_silence_ms": 300,
     # A candidate that is neither is given up.
     "candidate_most_ms": 1500,
@@ -50,14 +58,15 @@ DEFAULTS: dict[str, float] = {
     "keep_score_db": 8,
     "minimum_level_dbfs": -58,
     # More care at the beginning of a reply, fading out.
-    "care_db": 6,
+    "care_db": 3,
     "care_ms": 1000,
     "reference_hold_ms": 400,
     # What counts as speech-like.
-    "periodicity": 0.6,
+    "periodicity": 0.5,
     "hum_db": -14,
-    "voiced_bands": 4,
-    "unvoiced_weight": 0.3,
+    "voiced_bands": 3,
+    "unvoiced_weight": 0.4,
+    "hiss_weight": 1,
     "click_drop_db": 6,
 }
 
@@ -85,6 +94,12 @@ class SpeechDetector:
         self.onset = 0
         self.last_active = 0
         self.during_playback: bool = False
+        self.is_told: bool = False
+        self.is_answering: bool = False
+        self.answered_at = -1000000
+        self.carried_ms = 0.0
+        self.carried_until = 0
+        self.hiss_ms = 0.0
         self.silent_frames = 0
         self.sustained = 0
         self.peak_energy = 0.0
@@ -127,6 +142,18 @@ class SpeechDetector:
     def place_echo(self, seconds: float) -> None:
         """A latency on the way: the echo comes no sooner."""
         self.echo.place(seconds)
+
+    def follow_playback(self, is_answering: bool) -> None:
+        """Whether an answer is playing, though it may pause for breath just now."""
+        self.is_told = True
+        self.is_answering = is_answering
+        self.answered_at = self.position
+
+    def _is_over_playback(self) -> bool:
+        if not self.is_told:
+            return self.echo.is_audible(self.hold_frames)
+        held = self.position - self.answered_at < self.hold_frames * FRAME_SAMPLES
+        return self.is_answering or held
 
     def stop(self) -> None:
         """Hear nothing; an open sound is over."""
@@ -226,10 +253,12 @@ class SpeechDetector:
         while back < 5 and self.weak[7 - back] > 0.0:
             back += 1
         self.onset = self.position - back * FRAME_SAMPLES
-        self.during_playback = self.echo.is_audible(self.hold_frames)
+        self.during_playback = self._is_over_playback()
         self.sustained = 0
         self.peak_energy = 0.0
-        self.evidence_ms = 0.0
+        self.evidence_ms = self.carried_ms if self.position < self.carried_until else 0.0
+        self.carried_ms = 0.0
+        self.hiss_ms = 0.0
         self.sound_ms = 0.0
         self.loudest = 0.0
         self.masked_frames = 0
@@ -261,6 +290,13 @@ class SpeechDetector:
 
     def _is_bright(self) -> bool:
         """More above 1.7 kHz than below, as in a click or a hiss, not as in a vowel."""
+        return self._brightness() > 1.0
+
+    def _is_hiss(self) -> bool:
+        """Almost all above 1.7 kHz: an "s" or "sh", not the rush of a cough."""
+        return self.bands_over >= 2 and self._brightness() > HISS_RATIO
+
+    def _brightness(self) -> float:
         bands = self.spectrum.microphone_bands
         low = 0.0
         high = 0.0
@@ -269,7 +305,7 @@ class SpeechDetector:
                 low += bands[band]
             else:
                 high += bands[band]
-        return high > low
+        return high / max(low, 0.000000000001)
 
     def _follow(self, active: bool) -> None:
         """An open sound: count what speaks for speech, and the silence that ends it."""
@@ -282,27 +318,45 @@ class SpeechDetector:
             if silence >= self.settings["end_silence_ms"]:
                 self._close()
         elif (
-            self.evidence_ms >= self.settings["confirm_speech_ms"]
+            self.evidence_ms >= self._needed_ms()
             or self.sound_ms >= self.settings["confirm_sound_ms"]
         ):
             self.state = CONFIRMED
             self.tell("confirmed", self.sound, self.onset, self.during_playback)
-        elif silence >= self.settings["reject_silence_ms"] or (
+        elif silence >= self._patience_ms() or (
             (self.position - self.onset) // SAMPLES_PER_MS >= self.settings["candidate_most_ms"]
         ):
             self._close()
+
+    def _needed_ms(self) -> float:
+        """Evidence that confirms: more while the first reply's echo is not known yet."""
+        if self.during_playback and not self.echo.is_known():
+            # A late echo goes on for as long after the pause.
+            return self.settings["confirm_unlearned_ms"] + self.echo.base * FRAME_MS
+        return self.settings["confirm_speech_ms"]
+
+    def _patience_ms(self) -> float:
+        """How long a candidate may be silent."""
+        if self.evidence_ms < WARY_EVIDENCE_MS:
+            return self.settings["reject_silence_ms"]
+        return self.settings["reject_voice_ms"]
 
     def _weigh(self) -> None:
         """Add this frame to the evidence."""
         self.loudest = max(self.power, self.loudest * LOUDEST_DECAY)
         # The tail of a knock in a room lasts, but it is no sound that goes on.
-        if self.power >= self.loudest * TAIL_RATIO:
-            self.sound_ms += FRAME_MS
-        else:
+        if self.power < self.loudest * TAIL_RATIO:
             self.sound_ms = max(0.0, self.sound_ms - FRAME_MS)
+            return
+        self.sound_ms += FRAME_MS
         if self._is_voice():
-            self.evidence_ms += FRAME_MS
+            # An "s" is a sound of speech once a vowel goes with it, frame by frame.
+            hiss = min(self.hiss_ms, FRAME_MS)
+            self.hiss_ms -= hiss
+            self.evidence_ms += FRAME_MS + hiss * self.settings["hiss_weight"]
             self.voiced_ago = 0
+        elif self._is_hiss():
+            self.hiss_ms = min(HISS_MOST_MS, self.hiss_ms + FRAME_MS)
         elif self.voiced_ago < 15 and self.bands_over >= 3:
             self.evidence_ms += FRAME_MS * self.settings["unvoiced_weight"]
 
@@ -328,6 +382,8 @@ class SpeechDetector:
         state = self.state
         self.state = QUIET
         if state == CANDIDATE:
+            self.carried_ms = self.evidence_ms
+            self.carried_until = self.last_active + self.settings["carry_ms"] * SAMPLES_PER_MS
             if self.evidence_ms < WARY_EVIDENCE_MS:
                 # Typing, dishes: the next knock must show a voice before it interrupts.
                 self.wary_until = self.position + WARY_SAMPLES

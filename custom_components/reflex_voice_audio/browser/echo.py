@@ -21,10 +21,11 @@ RATIO_BINS: int = 48
 RATIO_LOWEST_DB: float = -70.0
 RATIO_STEP_DB: float = 2.0
 QUANTILE: float = 0.9
-PRIOR_DB: float = -6.0
+PRIOR_DB: float = -32.0
 PRIOR_WEIGHT: float = 2.0
 FORGET: float = 1.003
 REJECTED_WEIGHT: float = 0.3
+KNOWN_REJECTED_WEIGHT: float = 0.05
 AUDIBLE_POWER: float = 0.000001
 LEARN_POWER: float = 0.00000003
 TAIL_DECAY: float = 0.78
@@ -32,6 +33,7 @@ CORRELATION_DECAY: float = 0.995
 TRUST: float = 0.35
 DISTRUST: float = 0.2
 MIN_CORRELATED_FRAMES: int = 60
+KNOWN_FRAMES: int = 50
 
 
 def decibels(power: float) -> float:
@@ -68,6 +70,7 @@ class EchoModel:
         self.counts.fill(0.0)
         self.pending_open.fill(0)
         self.weight = 1.0
+        self.learned_frames = 0
         self.correlation.fill(0.0)
         self.microphone_power = 0.0
         self.reference_power = 0.0
@@ -93,6 +96,10 @@ class EchoModel:
     def is_audible(self, hold_frames: int) -> bool:
         """Whether the assistant was audible within the last `hold_frames`."""
         return self.quiet_frames < hold_frames
+
+    def is_known(self) -> bool:
+        """Whether enough of the echo was heard to rely on what is expected."""
+        return self.learned_frames >= KNOWN_FRAMES
 
     def predict(self, bands: Float64Array) -> None:
         """Take the reference's frame; `expected` is then the echo expected in this one."""
@@ -167,10 +174,12 @@ class EchoModel:
 
     def take_back(self, frames: int) -> None:
         """The last `frames` were no speech: they may have been echo, so they count a little."""
+        # Once the echo is known, a cough is the likelier cause.
+        weight = KNOWN_REJECTED_WEIGHT if self.is_known() else REJECTED_WEIGHT
         for lag in range(min(frames, HISTORY_FRAMES - 1)):
             frame = self._row(lag) // BAND_COUNT
             if self.pending_open[frame] != 0:
-                self._commit(frame, REJECTED_WEIGHT)
+                self._commit(frame, weight)
 
     def _mark(self, frames: int, mark: int) -> None:
         for lag in range(min(frames, HISTORY_FRAMES - 1)):
@@ -188,6 +197,7 @@ class EchoModel:
                 self.counts[band * RATIO_BINS + place] += self.weight * weight
                 learned = True
         if learned:
+            self.learned_frames += 1
             # Growing weights are a decay of everything older.
             self.weight = self.weight * FORGET
             if self.weight > 1000000.0:

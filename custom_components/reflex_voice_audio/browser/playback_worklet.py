@@ -14,13 +14,16 @@ class PlaybackProcessor(AudioWorkletProcessor):
 
     def __init__(self, options: Any) -> None:
         self.alive: bool = True
+        self.peer: Any = None
         self.playout = Playout(globalThis.sampleRate, bound(self.send, self))
         self.port.onmessage = bound(self.on_message, self)
 
     def on_message(self, event: Any) -> None:
         message = event.data
         if message.type == "peer":
-            message.port.onmessage = bound(self.on_peer, self)
+            self.peer = message.port
+            self.peer.onmessage = bound(self.on_peer, self)
+            self.playout.peer.join(bound(self.tell_capture, self))
         elif message.type == "stop":
             self.alive = False
         else:
@@ -28,6 +31,9 @@ class PlaybackProcessor(AudioWorkletProcessor):
 
     def on_peer(self, event: Any) -> None:
         self.playout.receive_peer(event.data)
+
+    def tell_capture(self, message: Any) -> None:
+        self.peer.postMessage(message)
 
     def send(self, message: Any) -> None:
         self.port.postMessage(message)

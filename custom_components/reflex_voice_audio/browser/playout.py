@@ -16,6 +16,7 @@ from typing import Any
 from .dsp import WIRE_RATE_HZ, Resampler
 from .jsapi import Array, Float32Array, Int16Array
 from .ledger import Ledger, Segment
+from .peer import Peer
 
 RING_SAMPLES: int = 96000
 FADE_SECONDS: float = 0.004
@@ -39,6 +40,7 @@ class Playout:
     def __init__(self, rate: float, report: Callable[[Any], None]) -> None:
         self.rate = rate
         self.post = report
+        self.peer = Peer()
         self.resampler = Resampler(WIRE_RATE_HZ, rate, math.ceil(128 * WIRE_RATE_HZ / rate) + 64)
         self.ring = Int16Array(RING_SAMPLES)
         self.scratch = Float32Array(math.ceil(128 * WIRE_RATE_HZ / rate) + 64)
@@ -92,7 +94,8 @@ class Playout:
         """One message of the capture worklet: a sound may be an interruption, or was none."""
         if message.type == "pause":
             self.pause(True)
-        elif message.type == "resume":
+        elif message.type == "resume" or not self.pause_reported:
+            # After a sound that was meant, only what never began to sound is let go.
             self.paused_by_peer = False
 
     def add_audio(self, turn: int, item: int, position: int, pcm: Int16Array) -> None:
@@ -135,13 +138,11 @@ class Playout:
         self.ledger.queued += count
 
     def pause(self, by_peer: bool) -> None:
-        """Fade out and hold; nothing is lost. Ignored when there is nothing to hold."""
-        if self.state == IDLE:
-            return
+        """Fade out and hold; nothing is lost. The peer's holds an answer's next item, too."""
         if by_peer:
             self.paused_by_peer = True
             self.peer_pause_time = self.ledger.now
-        else:
+        elif self.state != IDLE:
             self.paused_by_page = True
 
     def resume(self) -> None:
@@ -219,6 +220,7 @@ class Playout:
             target[i] = 0.0
         self.ledger.remember()
         self._retire()
+        self.peer.follow(self.state != IDLE or self.ledger.heard() < self.ledger.queued)
         self.since_report += count / self.rate
         if self.state == PLAYING and self.gain > 0.0 and self.since_report >= REPORT_SECONDS:
             self._report("playing")

@@ -18,6 +18,7 @@ WINDOW_SAMPLES: int = 240
 BAND_COUNT: int = 9
 # First bin of each band, 46.875 Hz a bin: 94 234 422 609 891 1219 1688 2344 3375 5156 Hz.
 BAND_EDGES = [2, 5, 9, 13, 19, 26, 36, 50, 72, 110]
+PRE_EMPHASIS: float = 0.9
 PITCH_HISTORY: int = 228
 PITCH_WINDOW: int = 120
 PITCH_SHORTEST: int = 15
@@ -55,6 +56,7 @@ class Spectrum:
         self.reference_bands = Float64Array(BAND_COUNT)
         self.microphone_halver = Halver()
         self.reference_halver = Halver()
+        self.last = 0.0
         self.pitch = Float64Array(PITCH_HISTORY)
         self.window = Float64Array(WINDOW_SAMPLES)
         self.real = Float64Array(FFT_SIZE)
@@ -105,8 +107,13 @@ class Spectrum:
             pitch[i] = pitch[i + fresh]
         held = self.microphone
         at = PITCH_HISTORY - fresh
+        last = self.last
         for i in range(fresh):
-            pitch[at + i] = 0.5 * (held[HALF_FRAME + 2 * i] + held[HALF_FRAME + 2 * i + 1])
+            value = 0.5 * (held[HALF_FRAME + 2 * i] + held[HALF_FRAME + 2 * i + 1])
+            # A rumble is periodic too: only what lies above it may speak.
+            pitch[at + i] = value - PRE_EMPHASIS * last
+            last = value
+        self.last = last
 
     def _transform(self) -> None:
         real = self.real
