@@ -37,7 +37,7 @@ WARY_EVIDENCE_MS: int = 30
 DEFAULTS: dict[str, float] = {
     # Pause on a candidate while the assistant is audible; 0 never does.
     "barge_in": 1,
-    # Clear voice; a word of 300 ms holds about 130 of it, a cough or a slam less than 100.
+    # Clear voice: a short word holds 120 to 200 of it; coughs and slams showed 110 at most.
     "confirm_speech_ms": 120,
     "confirm_unlearned_ms": 250,
     "confirm_sound_ms": 700,
@@ -98,7 +98,7 @@ class SpeechDetector:
         self.is_answering: bool = False
         self.answered_at = -1000000
         self.carried_ms = 0.0
-        self.carried_until = 0
+        self.carried_until: float = 0.0
         self.hiss_ms = 0.0
         self.silent_frames = 0
         self.sustained = 0
