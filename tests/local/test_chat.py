@@ -120,7 +120,7 @@ def responder(url: str) -> ChatResponder:
 
 
 async def steps_of(chat: ChatResponder, context: Context) -> list[Step]:
-    with anyio.fail_after(10):
+    with anyio.fail_after(30):
         return [step async for step in chat.respond(context)]
 
 
@@ -131,7 +131,7 @@ async def test_text_streams_through_as_it_comes() -> None:
     async with chat_server(text_chunk("First. "), text_chunk("Second.")) as (server, url):
         server.hold = anyio.Event()
         seen: list[Step] = []
-        with anyio.fail_after(10):
+        with anyio.fail_after(30):
             async for step in responder(url).respond(HELLO):
                 seen.append(step)
                 server.hold.set()

@@ -124,7 +124,7 @@ async def test_the_command_says_where_it_listens_and_serves(
     out = ""
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(run, parsed, Settings())
-        with anyio.fail_after(10):
+        with anyio.fail_after(30):
             while "Ready." not in out:
                 await anyio.sleep(0.01)
                 out += capsys.readouterr().out

@@ -37,7 +37,7 @@ async def test_the_openai_package_holds_a_spoken_turn() -> None:
                 audio=base64.b64encode(tone(500) + silence(500)).decode()
             )
             seen = []
-            with anyio.fail_after(10):
+            with anyio.fail_after(30):
                 async for event in connection:
                     seen.append(event.type)
                     if event.type == "conversation.item.input_audio_transcription.completed":
@@ -63,7 +63,7 @@ async def test_the_openai_package_runs_a_tool() -> None:
                 }
             )
             await connection.response.create()
-            with anyio.fail_after(10):
+            with anyio.fail_after(30):
                 async for event in connection:
                     if event.type == "response.function_call_arguments.done":
                         await connection.conversation.item.create(

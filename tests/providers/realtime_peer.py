@@ -36,7 +36,7 @@ class Stage:
 
     async def receive(self, kind: str | None = None) -> Frame:
         """The next frame of the client, which must be of this kind."""
-        with anyio.fail_after(5):
+        with anyio.fail_after(30):
             frame: Frame = json.loads(await self.connection.recv())
         self._peer.heard(frame)
         assert kind is None or frame["type"] == kind, frame["type"]
@@ -76,7 +76,7 @@ class RealtimePeer:
 
     async def frames_up_to(self, count: int) -> list[Frame]:
         """The frames received, as soon as there are `count` of them."""
-        with anyio.fail_after(5):
+        with anyio.fail_after(30):
             while len(self.frames) < count:
                 await self._changed.wait()
         return self.frames

@@ -12,7 +12,7 @@ import pytest
 
 from tests.providers.realtime_peer import Part, Stage, error, realtime_peer, stay
 from tests.providers.server_frames import PCM, RESPONSE, frame
-from tests.providers.test_connecting import QUICK, SETTINGS, connected, provider_for
+from tests.providers.test_connecting import SETTINGS, connected, provider_for
 from voice_loop.errors import ProviderTimeout, ProviderUnavailable
 from voice_loop.providers.base import (
     Expiring,
@@ -25,7 +25,12 @@ from voice_loop.providers.base import (
     SessionSettings,
     Updated,
 )
-from voice_loop.providers.openai_realtime.adapter import MAX_MALFORMED, OpenAIRealtimeProvider
+from voice_loop.providers.openai_realtime.adapter import (
+    MAX_MALFORMED,
+    OpenAIRealtimeProvider,
+    Tuning,
+)
+from voice_loop.providers.openai_realtime.link import Bounds
 
 pytestmark = pytest.mark.anyio
 
@@ -49,7 +54,7 @@ async def bye(stage: Stage) -> None:
 async def events_of(part: Part) -> list[ProviderEvent]:
     """All events of a connection that the peer ends."""
     async with connected(part) as (provider, _, _answer):
-        with anyio.fail_after(5):
+        with anyio.fail_after(30):
             return [event async for event in provider.events()]
 
 
@@ -84,7 +89,7 @@ async def test_unknown_and_malformed_frames_are_survived_and_counted() -> None:
         frame("input_audio_buffer.committed"),
     )
     async with connected(part) as (provider, _, _answer):
-        with anyio.fail_after(5):
+        with anyio.fail_after(30):
             assert await anext(aiter(provider.events())) == InputCommitted("item_1")
         assert (provider.counters.unknown, provider.counters.malformed) == (1, 3)
 
@@ -123,7 +128,7 @@ async def test_a_race_both_sides_lost_reaches_nobody(command: str, code: str | N
             "delete": lambda: provider.delete_item("item_1"),
         }
         await act[command]()
-        with anyio.fail_after(5):
+        with anyio.fail_after(30):
             assert [event async for event in provider.events()] == [LOST]
         assert provider.counters.benign == 1
 
@@ -211,7 +216,7 @@ async def test_our_own_close_ends_the_events_without_a_fault() -> None:
         async def read() -> None:
             events.extend([event async for event in provider.events()])
 
-        with anyio.fail_after(5):
+        with anyio.fail_after(30):
             async with anyio.create_task_group() as group:
                 group.start_soon(read)
                 await anyio.lowlevel.checkpoint()
@@ -269,7 +274,7 @@ async def test_an_update_is_whole_but_for_the_voice_and_is_acknowledged() -> Non
         await provider.update(
             SessionSettings(instructions="Be brief.", voice="marin", voice_activity=None)
         )
-        with anyio.fail_after(5):
+        with anyio.fail_after(30):
             assert await anext(aiter(provider.events())) == Updated()
     session = peer.frames[1]["session"]
     assert session["type"] == "realtime"
@@ -312,7 +317,7 @@ async def test_an_answer_refused_while_another_ends_is_asked_for_again() -> None
     async with connected(part) as (provider, peer, _):
         await provider.create_response("Briefly.")
         events = aiter(provider.events())
-        with anyio.fail_after(5):
+        with anyio.fail_after(30):
             assert await anext(events) == ResponseDone("resp_1", "cancelled")
             assert await anext(events) == ResponseStarted("resp_1")
     assert peer.frames[2]["response"] == {"instructions": "Briefly."}
@@ -331,7 +336,7 @@ async def test_a_newer_wish_replaces_the_one_that_waits(command: str) -> None:
     async with connected(part) as (provider, peer, _):
         await provider.create_response()
         events = aiter(provider.events())
-        with anyio.fail_after(5):
+        with anyio.fail_after(30):
             assert await anext(events) == ResponseDone("resp_1", "cancelled")
             newer = {"cancel": provider.cancel_response, "create": provider.create_response}
             await newer[command]()
@@ -352,7 +357,7 @@ async def test_asking_again_on_a_dead_connection_ends_in_the_fault() -> None:
     async with connected(part) as (provider, _, _answer):
         await provider.create_response()
         events = aiter(provider.events())
-        with anyio.fail_after(5):
+        with anyio.fail_after(30):
             await anext(events)
             with pytest.raises(ProviderUnavailable):
                 while True:
@@ -362,7 +367,7 @@ async def test_asking_again_on_a_dead_connection_ends_in_the_fault() -> None:
 
 async def test_a_command_after_the_end_is_refused() -> None:
     async with connected(plays(then=bye)) as (provider, _, _answer):
-        with anyio.fail_after(5):
+        with anyio.fail_after(30):
             assert [event async for event in provider.events()] == [LOST]
             with pytest.raises(ProviderUnavailable) as caught:
                 await provider.append_audio(PCM)
@@ -380,8 +385,9 @@ async def test_a_peer_that_stops_reading_cannot_hold_a_sender() -> None:
         await over.wait()
 
     async with realtime_peer(plays(then=deaf)) as peer:
-        provider = OpenAIRealtimeProvider(api_key="k", model="m", base_url=peer.url, tuning=QUICK)
-        with anyio.fail_after(10):
+        tuning = Tuning(bounds=Bounds(connect_ms=30_000, send_ms=150))
+        provider = OpenAIRealtimeProvider(api_key="k", model="m", base_url=peer.url, tuning=tuning)
+        with anyio.fail_after(30):
             await provider.connect(SETTINGS)
             with pytest.raises(ProviderTimeout) as caught:
                 while True:
@@ -407,7 +413,7 @@ async def test_closing_in_a_cancelled_scope_still_closes() -> None:
         with anyio.CancelScope() as scope:
             scope.cancel()
             await provider.aclose()
-        with anyio.fail_after(5):
+        with anyio.fail_after(30):
             await closed.wait()
 
 

@@ -75,7 +75,7 @@ class Conversation:
 
     async def until(self, kind: type[EventT]) -> EventT:
         """Read on to the next event of this kind."""
-        with anyio.fail_after(10):
+        with anyio.fail_after(30):
             while True:
                 event = await anext(self._events)
                 self.seen.append(event)
@@ -83,7 +83,7 @@ class Conversation:
                     return event
 
     async def rest(self) -> list[ProviderEvent]:
-        with anyio.fail_after(10):
+        with anyio.fail_after(30):
             return [event async for event in self._events]
 
     async def say(self, pcm: bytes) -> None:
@@ -107,7 +107,7 @@ async def talk(
     engines = scripted_engines(ScriptedResponder(answers))
     async with serve(options, engines) as server:
         provider = provider_of(server)
-        with anyio.fail_after(10):
+        with anyio.fail_after(30):
             await provider.connect(settings)
         try:
             yield Conversation(provider)
@@ -309,7 +309,7 @@ async def test_a_server_that_does_not_let_us_in_is_reported(
 ) -> None:
     async with serve(LocalOptions(faults=faults), scripted_engines()) as server:
         provider = provider_of(server, tuning=Tuning(bounds=Bounds(connect_ms=400)))
-        with anyio.fail_after(10), pytest.raises(kind) as caught:
+        with anyio.fail_after(30), pytest.raises(kind) as caught:
             await provider.connect(SETTINGS)
     assert getattr(caught.value, "code", None) == code
 
@@ -317,5 +317,5 @@ async def test_a_server_that_does_not_let_us_in_is_reported(
 async def test_a_missing_voice_is_said_in_our_words() -> None:
     faults = Faults(error_at_start="local_unavailable", close_code=1011)
     async with serve(LocalOptions(faults=faults), scripted_engines()) as server:
-        with anyio.fail_after(10), pytest.raises(ProviderRejected, match="not installed"):
+        with anyio.fail_after(30), pytest.raises(ProviderRejected, match="not installed"):
             await provider_of(server).connect(SETTINGS)

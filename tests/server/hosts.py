@@ -78,7 +78,7 @@ async def serve(server: VoiceServer) -> AsyncIterator[Host]:
 
 
 async def _listening(port: int) -> None:
-    with anyio.fail_after(10):
+    with anyio.fail_after(30):
         while True:
             with suppress(OSError):
                 stream = await anyio.connect_tcp("127.0.0.1", port)

@@ -162,7 +162,7 @@ async def test_beyond_the_capacity_a_page_is_told_so_and_can_come_again_with_its
 
 
 async def gone(home: Served) -> None:
-    with anyio.fail_after(5):
+    with anyio.fail_after(30):
         while home.server.manager.sessions:
             await anyio.wait_all_tasks_blocked()
             await anyio.sleep(0.01)
@@ -334,7 +334,7 @@ async def test_a_flood_ends_the_socket() -> None:
         VoiceClient.open(home.url, ticket=home.host.ticket(), origin=ORIGIN) as client,
     ):
         frame = encode_client(wire.AudioChunk(0, 0, 0, bytes(9_600)))
-        with anyio.fail_after(10), suppress(ConnectionClosed):
+        with anyio.fail_after(30), suppress(ConnectionClosed):
             while client.close_code is None:
                 await client.send_raw(frame)
         assert await client.closed() == 4029

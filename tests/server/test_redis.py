@@ -71,7 +71,7 @@ async def test_workers_that_share_a_redis_share_what_is_spent() -> None:
         workers = [redis.Redis(port=port, protocol=2) for _ in range(2)]
         try:
             stores = [RedisSpent(worker) for worker in workers]
-            with anyio.fail_after(5):
+            with anyio.fail_after(30):
                 answers = [await store.spend("ticket-1", 60) for store in stores]
                 answers.append(await stores[1].spend("ticket-2", 60))
         finally:

@@ -170,7 +170,7 @@ class VoiceClient:
         self, kind: type[EventT], accept: Callable[[EventT], bool] = lambda _: True
     ) -> EventT:
         """The next new event of this kind, passing over others. Fails when the socket closes."""
-        with anyio.fail_after(10):
+        with anyio.fail_after(30):
             while True:
                 while self._read < len(self.events):
                     event = self.events[self._read]
@@ -183,7 +183,7 @@ class VoiceClient:
 
     async def closed(self) -> int:
         """Wait for the server to close the socket; its code."""
-        with anyio.fail_after(10):
+        with anyio.fail_after(30):
             while self.close_code is None:
                 await self._changed.wait()
         return self.close_code

@@ -85,7 +85,7 @@ class MemoryChannel:
         self, kind: type[EventT], accept: Callable[[EventT], bool] = lambda _: True
     ) -> EventT:
         """The next event of this kind, passing over others."""
-        with anyio.fail_after(5):
+        with anyio.fail_after(30):
             while True:
                 while self._read == len(self.received):
                     await self._arrived.wait()

@@ -71,14 +71,14 @@ class House:
 
     async def reason(self, number: int = 1) -> str:
         """Why the `number`-th socket that ended did."""
-        with anyio.fail_after(5):
+        with anyio.fail_after(30):
             while len(self.reasons) < number:
                 await self._served.wait()
         return self.reasons[number - 1]
 
     async def empty(self) -> None:
         """Wait until no session is left."""
-        with anyio.fail_after(5):
+        with anyio.fail_after(30):
             while self.manager.sessions:
                 await anyio.lowlevel.checkpoint()
 

@@ -38,7 +38,7 @@ class Owner:
         self._changed = anyio.Event()
 
     async def until(self, what: str, times: int = 1) -> None:
-        with anyio.fail_after(5):
+        with anyio.fail_after(30):
             while self.log.count(what) < times:
                 await self._changed.wait()
 

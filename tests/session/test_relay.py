@@ -68,7 +68,7 @@ def chunk(number: int) -> effects.AppendAudio:
 async def test_chunks_that_wait_behind_each_other_go_out_as_one() -> None:
     provider = script.ScriptedProvider()
     provider.stall(script.CommitAudio)
-    with anyio.fail_after(5):
+    with anyio.fail_after(30):
         async with running(provider) as (link, owner, _):
             await owner.until("up")
             # The gap before the sixth keeps its place: positions that do not join are not joined.

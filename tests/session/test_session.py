@@ -334,7 +334,7 @@ async def test_a_running_tool_does_not_outlive_the_session() -> None:
         page.send_event(wire.InputText("Time?"))
         await provider.expect(script.CreateResponse, skip=True)
         provider.emit(base.ResponseStarted("r1"), base.ToolCall("r1", "f1", "c1", "clock", "{}"))
-        with anyio.fail_after(5):
+        with anyio.fail_after(30):
             await started.wait()
         session.end()
         await home.empty()

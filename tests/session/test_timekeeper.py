@@ -43,7 +43,7 @@ async def test_it_rings_when_the_deadline_has_come() -> None:
     sleeper = Sleeper(clock.now_ms() + 20)
     due_ms = sleeper.deadline_ms
     keeper = Timekeeper(clock, sleeper.ask, sleeper.ring)
-    with anyio.fail_after(5):
+    with anyio.fail_after(30):
         async with anyio.create_task_group() as group:
             group.start_soon(keeper.run)
             await sleeper.rang.wait()
@@ -55,7 +55,7 @@ async def test_an_earlier_deadline_wakes_it() -> None:
     clock = MonotonicClock()
     sleeper = Sleeper(clock.now_ms() + 1e9)
     keeper = Timekeeper(clock, sleeper.ask, sleeper.ring)
-    with anyio.fail_after(5):
+    with anyio.fail_after(30):
         async with anyio.create_task_group() as group:
             group.start_soon(keeper.run)
             await settle()
@@ -99,7 +99,7 @@ async def test_a_deadline_that_never_moves_lets_others_run() -> None:
     clock = ManualClock()
     stuck = Sleeper(clock.now_ms())
     keeper = Timekeeper(clock, stuck.ask, lambda now_ms: keeper.deadline_may_have_moved())
-    with anyio.fail_after(5):
+    with anyio.fail_after(30):
         async with anyio.create_task_group() as group:
             group.start_soon(keeper.run)
             await settle()

@@ -42,7 +42,7 @@ def add(one: int, other: int = 10) -> int:
 
 async def run(tool: Callable[..., Any], arguments: object = None, **options: Any) -> ToolOutcome:
     text = arguments if isinstance(arguments, str) else json.dumps(arguments or {})
-    with anyio.fail_after(10):
+    with anyio.fail_after(30):
         return await Runner(ToolSet([tool]), **options).run("client-1", tool.__name__, text)
 
 
@@ -230,7 +230,7 @@ async def test_cancelling_the_session_cancels_the_call() -> None:
         started.set()
         await anyio.sleep_forever()
 
-    with anyio.fail_after(5):
+    with anyio.fail_after(30):
         async with anyio.create_task_group() as group:
             group.start_soon(Runner(ToolSet([tool])), "client-1", "tool", "{}")
             await started.wait()

@@ -55,7 +55,7 @@ async def shown(app: rx.App, client_token: str) -> VoiceState:
 
 async def watch_to_the_end(bridge: StateBridge, tab: Tab, *facts: Fact) -> None:
     """Let the bridge read `facts` and the end of the session."""
-    with anyio.fail_after(10):
+    with anyio.fail_after(30):
         async with anyio.create_task_group() as group:
             group.start_soon(bridge.watch, tab.session)
             await anyio.lowlevel.checkpoint()
@@ -178,7 +178,7 @@ async def test_what_could_not_be_written_is_written_with_what_comes_next(app: rx
     bridge, tab = ShakyBridge(Settings()), Tab("shaky")
     bridge.app = app
     waiting = []
-    with anyio.fail_after(10), bridge.told, bridge.attempts:
+    with anyio.fail_after(30), bridge.told, bridge.attempts:
         async with anyio.create_task_group() as group:
             group.start_soon(bridge.watch, tab.session)
             await anyio.wait_all_tasks_blocked()

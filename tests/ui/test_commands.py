@@ -108,7 +108,7 @@ class Stage:
             name=format_event_handler(handler),
             router_data={"token": "tab-1", "sid": "1", "headers": {}, "pathname": "/"},
         )
-        with anyio.fail_after(10):
+        with anyio.fail_after(30):
             future = await self.app.event_processor.enqueue("tab-1", event)
             await future.wait_all()
 

@@ -38,7 +38,7 @@ async def call(
     tools = tool_set([handler])
     attach(tools, app)
     name = next(iter(tools)).name
-    with anyio.fail_after(10):
+    with anyio.fail_after(30):
         return await Runner(tools, **options).run("tab-1", name, json.dumps(arguments or {}))
 
 
@@ -65,7 +65,7 @@ async def test_what_a_handler_says_is_the_result(running: rx.App) -> None:
 
 async def test_the_last_word_counts_and_returned_events_are_carried_out(running: rx.App) -> None:
     assert (await call(running, TodoState.count)).output == "0"
-    with anyio.fail_after(5):
+    with anyio.fail_after(30):
         while await items(running, "tab-1") != ["counted"]:
             await anyio.lowlevel.checkpoint()
 
@@ -110,7 +110,7 @@ async def test_a_call_whose_time_is_up_is_told_so_and_its_handler_goes_on(
     assert outcome.error == "timeout"
     assert TodoState.gate is not None
     TodoState.gate.set()
-    with anyio.fail_after(5):
+    with anyio.fail_after(30):
         while await items(running, "tab-1") != ["found tea"]:
             await anyio.lowlevel.checkpoint()
 
@@ -135,7 +135,7 @@ async def test_a_failed_call_is_shown_as_failed_and_the_model_keeps_the_reason(
 ) -> None:
     tools = tool_set([TodoState.refuse])
     attach(tools, running)
-    with anyio.fail_after(10):
+    with anyio.fail_after(30):
         output, failed = await run_tool(Runner(tools), "tab-1", "refuse", "{}")
     assert failed
     assert json.loads(output)["message"] == "The list is full."
