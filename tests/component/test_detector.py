@@ -277,3 +277,20 @@ def test_the_echo_model_forgets_slowly_and_never_overflows() -> None:
         echo.learn(loud, type(bands)([1e-9] * len(bands)), False)
     assert echo.weight < 10.0
     assert all(0 < gain < 100 for gain in echo.gain)
+
+
+def test_an_echo_that_is_not_known_yet_needs_more_evidence_than_a_known_one() -> None:
+    unknown = Room(REPLY, -10.0, 180.0)
+    unknown.converse(noise(2.0, QUIET_DBFS))
+    assert "confirmed" not in unknown.phases()
+    careless = Room(REPLY, -10.0, 180.0)
+    careless.send(type="config", settings={"confirm_unlearned_ms": 20})
+    careless.converse(noise(2.0, QUIET_DBFS))
+    assert "confirmed" in careless.phases()
+
+
+def test_a_cough_over_the_answer_is_not_learned_as_echo() -> None:
+    room = Room(REPLY, -30.0, 60.0)
+    room.converse(timeline(4.0, (2.5, 0.3 * cough())) + noise(4.0, QUIET_DBFS))
+    assert room.phases() == ["candidate", "rejected"]
+    assert max(room.capture.detector.echo.gain) < 10 ** (-10 / 10)

@@ -557,7 +557,7 @@ class Conversation(RuleBasedStateMachine):
         if back == 0:
             self.next_turn()
 
-    @rule(kind=st.sampled_from(["pause", "resume"]))
+    @rule(kind=st.sampled_from(["pause", "resume", "over"]))
     def peer(self, kind: str) -> None:
         self.speaker.peer(kind)
 
