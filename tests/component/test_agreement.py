@@ -11,6 +11,10 @@ from reflex_voice_audio.dialect import check
 
 from tests.component import scene, v8
 
+# Minutes of audio run sample by sample here; tracing each line would take minutes more, and the
+# same lines are covered by the tests of their modules.
+pytestmark = pytest.mark.no_cover
+
 ONE_LSB = 1
 
 

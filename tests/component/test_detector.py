@@ -23,6 +23,10 @@ from tests.component.sounds import (
     vowel,
 )
 
+# Minutes of audio run sample by sample here; tracing each line would take minutes more, and the
+# same lines are covered by the tests of their modules.
+pytestmark = pytest.mark.no_cover
+
 QUIET_DBFS = -65.0
 
 

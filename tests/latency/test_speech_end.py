@@ -14,7 +14,9 @@ from reflex_voice_audio.browser.jsapi import Float32Array
 
 from tests.speech import MICROPHONE_RATE_HZ, Samples, conversation
 
-pytestmark = pytest.mark.models
+# Minutes of audio run sample by sample here; tracing each line would take minutes more, and the
+# same lines are covered by the tests of their modules.
+pytestmark = [pytest.mark.models, pytest.mark.no_cover]
 
 QUANTUM = 128
 FRAME = MICROPHONE_RATE_HZ // 100
