@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 from playwright.sync_api import ConsoleMessage, Page, WebSocket
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from tests.listening import Samples, find, resample, windows_in_place
 from tests.speaker_tap import Recording, take_recordings
@@ -137,8 +138,13 @@ class Visitor:
         self.page.locator(TALK).click()
 
     def start_talking(self) -> None:
-        """Click and wait until the assistant listens."""
+        """Click and wait until the assistant listens. A page that was not alive yet when it was
+        clicked is clicked again, as a person does."""
         self.click_talk()
+        try:
+            self.wait_for_status(*LIVE, "connecting", "error", timeout_ms=5_000)
+        except PlaywrightTimeout:
+            self.click_talk()
         self.wait_for_status(*LIVE)
 
     def wait_for_answers(self, count: int, *, timeout_ms: float = 120_000) -> None:
