@@ -128,13 +128,13 @@ async def test_what_the_app_chose_for_a_tab_goes_before_what_the_server_set(app:
 
 
 async def test_two_loops_write_into_states_of_their_own(app: rx.App) -> None:
-    kitchen = state_of("kitchen")
-    bridge = StateBridge(Settings(), state=kitchen)
+    pantry = state_of("pantry")
+    bridge = StateBridge(Settings(), state=pantry)
     bridge.app = app
     await watch_to_the_end(bridge, Tab("tab-1"), said("u1", "Good morning"))
     assert (await shown(app, "tab-1")).lines == []
-    async with app.modify_state(rx.BaseStateToken(ident="tab-1", cls=kitchen)) as root:
-        assert [line["text"] for line in (await root.get_state(kitchen)).lines] == ["Good morning"]
+    async with app.modify_state(rx.BaseStateToken(ident="tab-1", cls=pantry)) as root:
+        assert [line["text"] for line in (await root.get_state(pantry)).lines] == ["Good morning"]
 
 
 async def test_without_an_app_nothing_is_written_and_sessions_can_still_open() -> None:
