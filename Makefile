@@ -48,7 +48,7 @@ build: $(STAMPS)/app ## export page and backend as two zip files
 	@$(BIN)/reflex export
 
 clean: ## remove what was built, keep the virtual environment
-	rm -rf .web .web-test .states assets/external build dist .coverage .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .web .web-test .web-test-shared .states assets/external build dist .coverage .mypy_cache .ruff_cache .pytest_cache
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \

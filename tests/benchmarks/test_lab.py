@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Playwright
 
 from benchmarks.lab import Lab
 from benchmarks.measure import silences
@@ -45,21 +45,20 @@ class _Page(http.server.BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def lab() -> Iterator[Lab]:
+def lab(playwright: Playwright) -> Iterator[Lab]:
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Page)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:
-        with sync_playwright() as playwright:
-            browser = launch_chromium(playwright)
-            context = browser.new_context()
-            Lab.install(context)
-            page = context.new_page()
-            page.goto(f"http://localhost:{server.server_port}/")
-            page.get_by_role("button").click()
-            page.evaluate(SPEAK)
-            yield Lab(page)
-            browser.close()
+        browser = launch_chromium(playwright)
+        context = browser.new_context()
+        Lab.install(context)
+        page = context.new_page()
+        page.goto(f"http://localhost:{server.server_port}/")
+        page.get_by_role("button").click()
+        page.evaluate(SPEAK)
+        yield Lab(page)
+        browser.close()
     finally:
         server.shutdown()
         thread.join()

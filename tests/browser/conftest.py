@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Playwright, sync_playwright
+from playwright.sync_api import Browser, Playwright
 
-from tests.browser.served_app import ServedApp, serve
+from tests.browser.served_app import SHARED_BUILD, ServedApp, serve
 from tests.browser.visitor import Visitor
 from tests.browser_support import launch_chromium
 from tests.speaker_tap import install_tap
@@ -21,16 +21,9 @@ Arrive = Callable[..., Visitor]
 def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedApp]:
     """The app in production mode with the offline assistant."""
     folder = tmp_path_factory.mktemp("app")
-    with serve(folder / "app.log", {}) as served:
+    with serve(folder / "app.log", SHARED_BUILD) as served:
         yield served
     assert "Traceback" not in served.log_text(), served.log_text()[-6000:]
-
-
-@pytest.fixture(scope="session")
-def playwright() -> Iterator[Playwright]:
-    """Playwright, started once."""
-    with sync_playwright() as running:
-        yield running
 
 
 @pytest.fixture

@@ -1,7 +1,8 @@
 """The app as people run it: `reflex run` in a process of its own, on free ports, with its log kept.
 
-One build serves every test of a run. It goes to `.web-test`, so that a `make run` beside it is not
-disturbed; its state and its local assistant have their own places too.
+Builds go to `.web-test*`, so that a `make run` beside them is not disturbed; state and local
+assistant have their own places too. A build holds the port of its server: the app that serves a
+whole run has its own (`SHARED_BUILD`), which no other app of the run may overwrite.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 START_TIMEOUT_S = 240
 """A first build installs the page's packages."""
+SHARED_BUILD = {"REFLEX_WEB_WORKDIR": ".web-test-shared"}
 KEEP_FROM_ENVIRONMENT = (
     "PATH",
     "HOME",

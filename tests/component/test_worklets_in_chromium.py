@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, Playwright
 from reflex_voice_audio.build import build
 from reflex_voice_audio.transpile import translate
 
@@ -189,8 +189,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def page(site: Path) -> Iterator[Page]:
-    with served(site) as url, sync_playwright() as playwright:
+def page(site: Path, playwright: Playwright) -> Iterator[Page]:
+    with served(site) as url:
         browser = launch_chromium(playwright, extra=("--autoplay-policy=no-user-gesture-required",))
         try:
             page = browser.new_page()
