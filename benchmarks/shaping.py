@@ -1,4 +1,5 @@
-"""A network between two ends of this machine: a TCP relay that delays what passes, and jitters it.
+"""A network between two ends of this machine: a TCP relay that delays what passes, jitters and
+stalls it.
 
 Order is kept, as TCP keeps it: a late piece holds back those behind it. Nothing is lost.
 """
@@ -6,6 +7,7 @@ Order is kept, as TCP keeps it: a late piece holds back those behind it. Nothing
 from __future__ import annotations
 
 import contextlib
+import math
 import random
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -27,16 +29,42 @@ class Profile:
     name: str
     delay_ms: float
     jitter_ms: float
-    """Uniform, added to the delay."""
+    """Uniform, up to so much more or less than the delay."""
+    stall_every_s: float = 0.0
+    """On average, a moment at which nothing passes; 0 is never."""
+    stall_ms: float = 0.0
 
 
 PROFILES = {
     "none": Profile("none", 0, 0),
-    "fibre": Profile("fibre", 8, 2),
-    "wifi": Profile("wifi", 20, 15),
-    "mobile": Profile("mobile", 50, 30),
-    "far": Profile("far", 90, 10),
+    "20": Profile("20", 20, 0),
+    "80±20": Profile("80±20", 80, 20),
+    "150±50": Profile("150±50", 150, 50, stall_every_s=5, stall_ms=400),
 }
+
+
+class Moments:
+    """When a piece that comes now is delivered, in seconds of the loop's clock."""
+
+    def __init__(self, profile: Profile, dice: random.Random, now: float) -> None:
+        self._profile = profile
+        self._dice = dice
+        self._stall = now + self._until_next_stall()
+        """When the next or present stall begins."""
+
+    def _until_next_stall(self) -> float:
+        mean_s = self._profile.stall_every_s
+        return self._dice.expovariate(1 / mean_s) if mean_s else math.inf
+
+    def delivery(self, now: float) -> float:
+        """`now` plus what the network makes of it."""
+        jitter_ms = self._profile.jitter_ms
+        late_ms = self._profile.delay_ms + self._dice.uniform(-jitter_ms, jitter_ms)
+        stall_s = self._profile.stall_ms / 1000
+        while now >= self._stall + stall_s:
+            self._stall += stall_s + self._until_next_stall()
+        held_until = self._stall + stall_s if now >= self._stall else now
+        return held_until + late_ms / 1000
 
 
 class Relay:
@@ -65,12 +93,11 @@ class Relay:
         async with anyio.create_task_group() as group:
             group.start_soon(_deliver, take, target)
             async with put:
+                moments = Moments(self._profile, self._random, anyio.current_time())
                 with contextlib.suppress(anyio.EndOfStream, anyio.BrokenResourceError):
                     while True:
                         data = await source.receive(CHUNK_BYTES)
-                        late_ms = self._random.uniform(0, self._profile.jitter_ms)
-                        late_ms += self._profile.delay_ms
-                        await put.send((anyio.current_time() + late_ms / 1000, data))
+                        await put.send((moments.delivery(anyio.current_time()), data))
         over.cancel()
 
 

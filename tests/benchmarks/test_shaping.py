@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import random
+
 import anyio
 import pytest
 from anyio.abc import SocketAttribute, SocketStream
 
-from benchmarks.shaping import Profile, relay
+from benchmarks.shaping import Moments, Profile, relay
 
 pytestmark = pytest.mark.anyio
 
@@ -59,3 +61,21 @@ async def test_a_connection_to_nobody_is_closed() -> None:
         ):
             with pytest.raises(anyio.EndOfStream):
                 await client.receive()
+
+
+async def test_jitter_lies_around_the_delay() -> None:
+    moments = Moments(Profile("jittery", 80, 20), random.Random(1), now=0)
+    late = [moments.delivery(5.0) - 5.0 for _ in range(500)]
+    assert 0.060 <= min(late) < 0.065
+    assert 0.095 < max(late) <= 0.100
+
+
+async def test_what_comes_in_a_stall_is_held_to_its_end() -> None:
+    profile = Profile("stalling", 10, 0, stall_every_s=5, stall_ms=400)
+    moments = Moments(profile, random.Random(3), now=0)
+    late = [moments.delivery(ms / 1000) - ms / 1000 for ms in range(0, 600_000, 10)]
+    held = [one for one in late if one > 0.0101]
+    assert max(held) == pytest.approx(0.410, abs=0.011)
+    # 400 of 5,400 ms on average, for half of it on the mean.
+    assert 0.04 < len(held) / len(late) < 0.12
+    assert sum(held) / len(held) == pytest.approx(0.210, abs=0.02)
