@@ -104,9 +104,15 @@ ERRORS: Final[dict[str, ErrorText]] = {
     "provider_key_refused": ErrorText(
         "OpenAI refused the key. Put a valid one into OPENAI_API_KEY and restart.", False, 4021
     ),
+    "provider_forbidden": ErrorText(
+        "The provider lets this key in, but not to the Realtime API: the project has no access, or "
+        "the country of the server is not served. Check both in the provider's console.",
+        False,
+        4021,
+    ),
     "provider_model_unknown": ErrorText(
-        "The provider does not know this model. Set OPENAI_MODEL, for example to "
-        "gpt-realtime-2.1, and restart.",
+        "The provider does not know this model at this address. Set OPENAI_MODEL, for example to "
+        "gpt-realtime-2.1 (and OPENAI_BASE_URL, where it is set), and restart.",
         False,
         4021,
     ),

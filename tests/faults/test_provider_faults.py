@@ -131,8 +131,8 @@ async def test_a_certificate_that_nobody_trusts_is_said(tmp_path: Path) -> None:
     ("status", "code"),
     [
         (401, "provider_key_refused"),
-        (403, "provider_rejected"),
-        (404, "provider_rejected"),
+        (403, "provider_forbidden"),
+        (404, "provider_model_unknown"),
         (500, "provider_unreachable"),
         (503, "provider_unreachable"),
     ],

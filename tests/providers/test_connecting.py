@@ -260,8 +260,15 @@ async def test_a_connection_that_breaks_before_it_is_ready_may_be_tried_again(
     ("status", "body", "wire", "kind"),
     [
         (HTTPStatus.UNAUTHORIZED, b"", "provider_key_refused", ProviderRejected),
-        (HTTPStatus.FORBIDDEN, b"<html>", "provider_rejected", ProviderRejected),
-        (HTTPStatus.NOT_FOUND, b'{"error": {}}', "provider_rejected", ProviderRejected),
+        (HTTPStatus.FORBIDDEN, b"<html>", "provider_forbidden", ProviderRejected),
+        (
+            HTTPStatus.FORBIDDEN,
+            b'{"error": {"code": "model_not_found"}}',
+            "provider_model_unknown",
+            ProviderRejected,
+        ),
+        (HTTPStatus.NOT_FOUND, b'{"error": {}}', "provider_model_unknown", ProviderRejected),
+        (HTTPStatus.BAD_REQUEST, b"", "provider_rejected", ProviderRejected),
         (
             HTTPStatus.NOT_FOUND,
             b'{"error": {"code": "DeploymentNotFound"}}',

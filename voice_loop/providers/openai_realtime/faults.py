@@ -29,16 +29,28 @@ _WIRE_CODES: Final = {
     "model_not_found": "provider_model_unknown",
     "model_deprecated": "provider_model_unknown",
     "deploymentnotfound": "provider_model_unknown",
+    "unsupported_country_region_territory": "provider_forbidden",
+    "ip_not_authorized": "provider_forbidden",
+    "permission_denied": "provider_forbidden",
     "session_expired": "provider_expired",
     "local_unavailable": "local_unavailable",
 }
 _STATUS_CODES: Final = {
     401: "provider_key_refused",
+    403: "provider_forbidden",
+    # The path is ours and right, so what is not found is the model (or the whole address is wrong).
+    404: "provider_model_unknown",
     408: "provider_unreachable",
     409: "provider_unreachable",
     425: "provider_unreachable",
     429: "provider_rate_limited",
 }
+_ENDING: Final = (
+    "provider_key_refused",
+    "provider_forbidden",
+    "provider_quota",
+    "provider_model_unknown",
+)
 _TRUNCATE_OR_DELETE: Final = ("truncate", "delete")
 _BENIGN_CODES: Final = frozenset(
     {
@@ -74,7 +86,7 @@ def is_benign(kind: str, code: str) -> bool:
 
 def ends_connection(code: str) -> bool:
     """Whether a fault of this wire code leaves nothing to go on with."""
-    return code in ("provider_key_refused", "provider_quota", "provider_model_unknown")
+    return code in _ENDING
 
 
 def provider_error(
