@@ -260,29 +260,64 @@ def test_two_tabs_are_two_conversations(network: Network, arrive: Arrive) -> Non
     assert one.status() in LIVE
 
 
+def seconds_left(visitor: Visitor) -> int:
+    """What the countdown on the card shows."""
+    found = re.search(r"in (\d+) s", visitor.page.get_by_role("timer").inner_text())
+    assert found, visitor.page.get_by_role("timer").inner_text()
+    return int(found[1])
+
+
+def watch_the_countdown(visitor: Visitor) -> None:
+    """Keep every text the countdown shows, from now on, in the page."""
+    visitor.page.evaluate(
+        """() => {
+            window.shown = [];
+            const note = () => {
+                const timer = document.querySelector("[role=timer]");
+                const text = timer && timer.innerText;
+                if (text && text !== window.shown.at(-1)) window.shown.push(text);
+            };
+            new MutationObserver(note).observe(
+                document.body, {childList: true, subtree: true, characterData: true});
+            note();
+        }"""
+    )
+
+
 def test_a_provider_that_asks_to_wait_is_waited_for_with_a_countdown_and_can_be_cancelled(
     arrive: Arrive, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     log = tmp_path_factory.mktemp("limited") / "app.log"
     with misbehaving() as realtime, serve(log, settings_for(realtime)) as served:
-        realtime.faults = Faults(connections=1, refuse_status=429, retry_after_s=4)
+        realtime.faults = Faults(connections=1, refuse_status=429, retry_after_s=6)
         visitor = arrive(served.url, microphone=QUIET)
+        watch_the_countdown(visitor)
         visitor.click_talk()
         alert = visitor.page.get_by_role("alert")
         expect(alert).to_contain_text(ERRORS["provider_rate_limited"].message)
-        expect(alert).to_contain_text(re.compile(r"\b[1-4] s\b"))
         visitor.wait_for_status(*LIVE)
         expect(alert).to_have_count(0)
+        shown = [int(text.split()[-2]) for text in visitor.page.evaluate("window.shown")]
+        assert shown[0] <= 6
+        assert len(shown) >= 4, "the seconds pass while the person watches"
+        assert shown == sorted(set(shown), reverse=True), "downwards, none shown twice"
         visitor.click_talk()
         visitor.wait_for_status("idle")
 
         realtime.faults = Faults(refuse_status=429, retry_after_s=50)
         visitor.click_talk()
-        expect(alert).to_contain_text(re.compile(r"\b[45]\d s\b"))
-        visitor.click_talk()
+        expect(visitor.page.get_by_role("timer")).to_have_attribute("aria-live", "off")
+        assert 40 <= seconds_left(visitor) <= 50
+        alert.get_by_role("button", name="Cancel").click()
         visitor.wait_for_status("idle")
+        expect(alert).to_have_count(0)
+
+        visitor.click_talk()
+        expect(visitor.page.get_by_role("timer")).to_be_visible()
         realtime.faults = Faults()
-        visitor.start_talking()
+        alert.get_by_role("button", name="Try now").click()
+        visitor.wait_for_status(*LIVE, timeout_ms=20_000)
+        expect(alert).to_have_count(0)
         assert "Traceback" not in served.log_text()
 
 

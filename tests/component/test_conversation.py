@@ -10,7 +10,7 @@ import pytest
 from tests.component.driver import Component
 from tests.component.fake_audio import Stream, Track
 from tests.component.fake_page import Page
-from tests.component.fake_values import Obj
+from tests.component.fake_values import Element, Obj
 from voice_loop.protocol.events import (
     AppCommand,
     AudioChunk,
@@ -123,6 +123,35 @@ def test_a_second_click_ends_and_gives_everything_back(page: Page, component: Co
     assert page.pending() == 0
     last = component.of("onStatus")[-1]
     assert (last["status"], last["microphone"], last["session_id"]) == ("idle", False, None)
+
+
+@pytest.mark.parametrize("with_microphone", [True, False])
+def test_trying_again_leaves_what_waits_and_begins_as_before(
+    page: Page, component: Component, with_microphone: bool
+) -> None:
+    tracks = []
+    if with_microphone:
+        component.talk()
+        tracks.append(component.allow())
+    else:
+        component.order("text", text="Hello")
+    component.load()
+    component.ticket()
+    waiting = page.socket
+    waiting.open()
+    waiting.say(ErrorEvent("provider_rate_limited", "Wait.", True, 50_000))
+    component.click(Element(voice="again", voice_for="voice"))
+    assert waiting.closed_with == 1000
+    assert component.statuses == ["idle", "connecting", "idle", "connecting"]
+    assert len(component.of("onTicket")) == 2
+    assert len(page.devices.requests) == 2 * len(tracks)
+    assert all(track.stopped for track in tracks)
+
+
+def test_trying_again_begins_where_nothing_waits_any_more(page: Page, component: Component) -> None:
+    component.click(Element(voice="again", voice_for="voice"))
+    assert component.statuses == ["idle", "connecting"]
+    assert len(page.devices.requests) == 1
 
 
 def test_the_microphone_is_given_back_when_the_permission_comes_too_late(

@@ -198,10 +198,21 @@ def test_an_error_is_an_alert_with_its_code_for_programs() -> None:
 
 
 def test_trying_again_is_a_click_that_may_ask_for_the_microphone() -> None:
-    again = one(error_card(VoiceState, "other"), "button", data_voice="talk")
+    buttons = find(error_card(VoiceState, "other"), "button", data_voice="talk")
+    (again,) = (button for button in buttons if button.text == "Try again")
     assert again.props["data-voice-for"] == "other"
-    assert again.text == "Try again"
     assert events_of(again) == ""
+
+
+def test_a_wait_counts_for_the_eye_and_can_be_cut_short_or_called_off() -> None:
+    card = one(error_card(VoiceState, "other"), role="alert")
+    timer = one(card, role="timer")
+    assert timer.props["aria-live"] == "off", "or a screen reader would speak every second"
+    assert "retry_label" in str(timer.data)
+    names = {b.text: b.props for b in find(card, "button") if "data-voice" in b.props}
+    assert names["Try now"]["data-voice"] == "again"
+    assert names["Cancel"]["data-voice"] == "talk"
+    assert {props["data-voice-for"] for props in names.values()} == {"other"}
 
 
 def test_reloading_is_offered_for_what_a_reload_helps_with() -> None:

@@ -129,11 +129,23 @@ def test_an_error_is_shown_until_it_is_over(state: VoiceState, loop: FakeLoop) -
     )
     call(state, "status_changed", {"status": "error"})
     assert (state.error_code, state.error_message, state.retry_in_s) == ("at_capacity", "Full.", 5)
+    assert state.retry_label == "5 s"
     call(state, "status_changed", {"status": "listening"})
     assert (state.error_code, state.error_message, state.retry_in_s) == ("", "", 0)
     call(state, "failed", {"code": "internal", "message": "x"})
     call(state, "dismiss_error")
     assert state.error_code == ""
+
+
+def test_whoever_calls_the_wait_off_is_not_told_of_it_any_more(
+    state: VoiceState, loop: FakeLoop
+) -> None:
+    call(state, "status_changed", {"status": "connecting"})
+    waits = {"code": "provider_rate_limited", "message": "Wait.", "retry_after_ms": 50_000}
+    assert call(state, "failed", waits) is VoiceState.count_down
+    call(state, "status_changed", {"status": "idle"})
+    assert (state.error_code, state.retry_in_s) == ("", 0)
+    assert call(state, "failed", {"code": "internal", "retry_after_ms": "soon"}) is None
 
 
 def test_a_silent_and_a_blocked_microphone_are_said(state: VoiceState) -> None:
@@ -251,7 +263,7 @@ def test_panels_open_and_close(state: VoiceState) -> None:
 def test_a_browser_can_call_what_a_page_offers_and_nothing_that_writes_the_conversation() -> None:
     assert set(VoiceState.event_handlers) == {
         "carry", "choose_input", "choose_output", "clear_transcript", "copy_metrics",
-        "copy_transcript", "devices_changed", "dismiss_error", "download_metrics",
+        "copy_transcript", "count_down", "devices_changed", "dismiss_error", "download_metrics",
         "download_transcript", "failed",
         "open_overlay_if_asked", "send_text", "set_barge_in", "set_push_to_talk",
         "set_volume_percent", "setvar", "status_changed", "stop", "ticket_asked", "toggle_mute",

@@ -2,7 +2,8 @@
 
 The sentence comes with the error, from the one table of codes; this module adds the button that
 fits: try again (a click that starts a conversation, so the microphone can be asked for), reload the
-page, or only put the card away. An error inside a running conversation is told and not acted on.
+page, or only put the card away. A wait counts down, and can be cut short or called off. Another
+error inside a running conversation is told and not acted on.
 """
 
 from __future__ import annotations
@@ -24,9 +25,43 @@ RELOADING: Final = (
 """Codes that a reload of the page helps with; the last is the browser's own."""
 
 
+def _wait(state: type[VoiceState], waiting: Any, component_id: str) -> rx.Component:
+    """The seconds pass for the eye; a screen reader hears them once, with the card, and can ask."""
+    again = {"data-voice": "again", "data-voice-for": component_id}
+    cancel = {"data-voice": "talk", "data-voice-for": component_id}
+    return rx.cond(
+        state.retry_in_s > 0,
+        rx.fragment(
+            rx.el.span(
+                rx.cond(waiting, "Trying again in ", "Best in "),
+                state.retry_label,
+                role="timer",
+                aria_live="off",
+                style={
+                    "font_size": "0.9375rem",
+                    "color": colour("soft"),
+                    "font_variant_numeric": "tabular-nums",
+                },
+            ),
+            rx.cond(
+                waiting,
+                rx.fragment(
+                    rx.el.button(
+                        "Try now", type="button", custom_attrs=again, style=quiet_button()
+                    ),
+                    rx.el.button(
+                        "Cancel", type="button", custom_attrs=cancel, style=quiet_button()
+                    ),
+                ),
+            ),
+        ),
+    )
+
+
 def _actions(state: type[VoiceState], component_id: str) -> rx.Component:
     code: Any = state.error_code
     status: Any = state.status
+    waiting = one_of(status, ("connecting", "reconnecting"))
     return rx.el.div(
         rx.cond(
             one_of(code, RELOADING),
@@ -49,13 +84,7 @@ def _actions(state: type[VoiceState], component_id: str) -> rx.Component:
                 ),
             ),
         ),
-        rx.cond(
-            state.retry_in_s > 0,
-            rx.el.span(
-                f"Best in {state.retry_in_s} s.",
-                style={"font_size": "0.9375rem", "color": colour("soft")},
-            ),
-        ),
+        _wait(state, waiting, component_id),
         style={
             "display": "flex",
             "flex_wrap": "wrap",

@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from typing import Any, ClassVar, Final, TypedDict, cast
 
+import anyio
 import reflex as rx
-from reflex.event import EventSpec
+from reflex.event import EventHandler, EventSpec
 from reflex_voice_audio import api
 
 from voice_loop.errors import ERRORS, ConfigError, WireError
 from voice_loop.session.session import Session
-from voice_loop.ui import figures
+from voice_loop.ui import countdown, figures
 from voice_loop.ui.board import Line, ToolLine, as_cut
 from voice_loop.ui.figures import FactRow, FigureRow, Share
 from voice_loop.ui.loops import Loop, loop_of
@@ -55,6 +57,7 @@ class VoiceMixin(rx.State, mixin=True):
     error_message: str = ""
     error_recoverable: bool = True
     retry_in_s: int = 0
+    """Seconds of the wait that are left; they pass by themselves."""
     notice: str = ""
     microphone: bool = False
     muted: bool = False
@@ -69,6 +72,7 @@ class VoiceMixin(rx.State, mixin=True):
     overlay_open: bool = False
     settings_open: bool = False
     _welcomed: bool = False
+    _retry_until_s: float = 0.0
     _instructions: str | None = None
     _offered: list[str] | None = None
 
@@ -92,6 +96,11 @@ class VoiceMixin(rx.State, mixin=True):
         if self.provider == "openai":
             return f"OpenAI · {self.model}" if self.model else "OpenAI"
         return "Offline assistant" if self.provider == "local" else ""
+
+    @rx.var
+    def retry_label(self) -> str:
+        """How long is still to wait, in words."""
+        return countdown.words(self.retry_in_s)
 
     @rx.var
     def figure_rows(self) -> list[FigureRow]:
@@ -162,6 +171,9 @@ class VoiceMixin(rx.State, mixin=True):
             self.session_id = ""
             self.notice = ""
             self.muted = False
+            if self.retry_in_s:
+                # Whoever was waiting waits no more.
+                self._forget_error()
             self.lines, self.live = [*self.lines, *map(as_cut, self.live)], []
             self._welcome()
         elif self.status not in ("connecting", "error", "reconnecting"):
@@ -182,13 +194,31 @@ class VoiceMixin(rx.State, mixin=True):
             self.push_to_talk = settings.turn_detection == "push_to_talk"
 
     @rx.event
-    def failed(self, data: dict[str, Any]) -> None:
+    def failed(self, data: dict[str, Any]) -> EventHandler | None:
         """Something went wrong, in the browser or on the server."""
         self.error_code = str(data.get("code", "internal"))
         self.error_message = str(data.get("message", ""))
         self.error_recoverable = bool(data.get("recoverable", True))
-        retry_after_ms = data.get("retry_after_ms")
-        self.retry_in_s = round(float(retry_after_ms) / 1000) if retry_after_ms else 0
+        now_s, wait_s = time.time(), countdown.wait_s(data.get("retry_after_ms"))
+        self._retry_until_s = now_s + wait_s
+        self.retry_in_s = countdown.left_s(self._retry_until_s, now_s)
+        return cast(EventHandler, type(self).count_down) if self.retry_in_s else None
+
+    @rx.event(background=True)
+    async def count_down(self) -> None:
+        """Let the seconds pass on the page, until the wait is over or another one began."""
+        async with self:
+            # A deadline of this count's own: a second one, however begun, ends the first.
+            until_s = self._retry_until_s = self._retry_until_s + 1e-6
+        while True:
+            now_s = time.time()
+            async with self:
+                if self._retry_until_s != until_s:
+                    return
+                self.retry_in_s = countdown.left_s(until_s, now_s)
+                if not self.retry_in_s:
+                    return
+            await anyio.sleep(countdown.pause_s(until_s, now_s))
 
     @rx.event
     def devices_changed(self, data: dict[str, Any]) -> None:
@@ -225,7 +255,7 @@ class VoiceMixin(rx.State, mixin=True):
 
     def _forget_error(self) -> None:
         self.error_code = self.error_message = ""
-        self.retry_in_s = 0
+        self.retry_in_s, self._retry_until_s = 0, 0.0
 
     @rx.event
     def clear_transcript(self) -> None:

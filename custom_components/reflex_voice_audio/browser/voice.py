@@ -103,6 +103,8 @@ class Voice:
     def on_click(self, event: Any) -> None:
         if self.control(event.target, "talk") is not None:
             self.toggle()
+        elif self.control(event.target, "again") is not None:
+            self.begin_again()
         elif self.control(event.target, "stop") is not None:
             self.stop()
         elif self.control(event.target, "mute") is not None:
@@ -179,6 +181,12 @@ class Voice:
             self.start(True)
         else:
             self.end("user")
+
+    def begin_again(self) -> None:
+        """Leave what waits and begin anew, as it was begun."""
+        former = self.conversation
+        self.end("user")
+        self.start(former is None or former.microphone is not None)
 
     def start(self, with_microphone: bool) -> None:
         code = ""
