@@ -72,6 +72,8 @@ class ToolCall(TypedDict):
     name: str
     state: Literal["running", "done", "failed"]
     turn: int
+    arguments: str
+    """JSON as the model wrote it."""
 
 
 class AudioDevice(TypedDict):

@@ -447,6 +447,41 @@ def test_a_session_is_rolled_over_in_a_pause_before_it_expires() -> None:
     assert stage.errors() == []
 
 
+def test_another_voice_waits_for_a_pause_and_comes_with_a_connection_of_its_own() -> None:
+    stage = Stage().speaking_stage()
+    stage.conversation.change(voice="cedar")
+    stage.wait(100)
+    assert stage.replaced == 0
+    stage.barge_in(700, "stop")
+    stage.wait(1)
+    assert stage.replaced == 1
+    stage.link_down()
+    settings = stage.conversation.begin_connect()
+    assert settings.voice == "cedar"
+    assert settings.history
+    stage.link_up()
+    stage.wait(1_000)
+    assert stage.replaced == 1
+    assert stage.errors() == []
+
+
+def test_a_voice_chosen_while_the_connection_is_made_is_not_lost_and_the_same_one_is_no_change() -> (
+    None
+):
+    stage = Stage(linked=False)
+    stage.conversation.begin_connect()
+    stage.conversation.change(voice="cedar")
+    stage.link_up()
+    stage.wait(1)
+    assert stage.replaced == 1
+    stage.link_down()
+    stage.conversation.begin_connect()
+    stage.link_up()
+    stage.conversation.change(voice="cedar")
+    stage.wait(1_000)
+    assert stage.replaced == 1
+
+
 def test_a_session_that_expires_is_replaced_and_that_is_said() -> None:
     stage = Stage()
     stage.provider(base.Expiring())

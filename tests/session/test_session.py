@@ -316,6 +316,9 @@ async def test_a_tool_runs_in_the_name_of_the_page_and_is_answered() -> None:
         assert await provider.expect(script.AddToolResult) == script.AddToolResult("c1", "noon")
         await provider.expect(script.CreateResponse)
         assert calls == [("page", "clock", {"zone": "UTC"})]
+        running, done = [await page.expect(wire.ToolUpdate) for _ in range(2)]
+        assert (running.state, done.state) == ("running", "done")
+        assert running.arguments == done.arguments == '{"zone":"UTC"}'
 
 
 async def test_a_running_tool_does_not_outlive_the_session() -> None:
@@ -375,6 +378,7 @@ async def test_commands_of_the_app_are_carried_out_once_and_in_rising_order() ->
         "message": AppOperation(2, "message", {"text": "Hi"}),
         "instructions": AppOperation(3, "instructions", {"text": "Be brief."}),
         "tools": AppOperation(4, "tools", {"tools": [tool]}),
+        "voice": AppOperation(6, "voice", {"text": "cedar"}),
         "interrupt": AppOperation(5, "interrupt"),
         "end": AppOperation(9, "end"),
     }
@@ -393,6 +397,10 @@ async def test_commands_of_the_app_are_carried_out_once_and_in_rising_order() ->
         assert [spec.name for spec in update.settings.tools] == ["clock"]
         page.send_event(wire.AppCommand("say"))
         assert (await page.expect(wire.ErrorEvent)).code == "command_refused"
+        page.send_event(wire.AppCommand("voice"))
+        follower = await home.providers.wait_for(2)
+        assert follower.settings is not None
+        assert follower.settings.voice == "cedar"
         page.send_event(wire.AppCommand("end"))
         assert await home.reason() == "user"
 
@@ -427,8 +435,8 @@ async def test_the_app_acts_on_a_session_it_found() -> None:
         assert session.phase == "speaking"
         session.interrupt()
         await provider.expect(script.CancelResponse)
-        session.set_instructions("Be brief.")
-        session.set_tools([])
+        session.change(instructions="Be brief.")
+        session.change(tools=[])
         await provider.expect(script.Update, skip=True)
         session.say("Bye")
         session.send_metrics({"ttfb_ms": 1})

@@ -291,6 +291,8 @@ class ToolUpdate:
     name: str
     state: ToolPhase
     turn: int
+    arguments: str = ""
+    """JSON as the model wrote it, for display: bounded, not validated."""
     seq: int = 0
 
 

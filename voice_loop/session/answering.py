@@ -35,6 +35,7 @@ SILENT_BROWSER_MS: Final = 5_000
 RATE_LIMIT_MS: Final = 2_000
 """Pause before an answer that was refused for its rate is asked for again."""
 MAX_TOOL_CALLS: Final = 32
+MAX_SHOWN_ARGUMENTS_CHARS: Final = 2_000
 
 
 class Answering:
@@ -49,8 +50,8 @@ class Answering:
         self.ledger = PlaybackLedger()
         self._pacer = Pacer(ms_to_samples(limits.max_ahead_ms), ms_to_samples(limits.max_held_ms))
         self._response_items: list[ItemAudio] = []
-        self._calls: dict[str, tuple[str, int, str]] = {}
-        """call id → response id, turn, tool name: not yet answered."""
+        self._calls: dict[str, tuple[str, int, str, str]] = {}
+        """call id → response id, turn, tool name, its arguments to show: not yet answered."""
         self._stopped_turn = 0
         self._first_delta_turn = 0
         self._leading_silence = LeadingSilence()
@@ -79,7 +80,7 @@ class Answering:
         """Tools run for the present turn, or it will be asked again."""
         if self._retry_ms is not None:
             return True
-        return any(turn == self._machine.turn for _, turn, _ in self._calls.values())
+        return any(turn == self._machine.turn for _, turn, _, _ in self._calls.values())
 
     def said_in_this_turn(self) -> str:
         return self.captions.spoken(self._machine.response_turn)
@@ -208,7 +209,8 @@ class Answering:
                 effects.AddToolResult(event.call_id, '{"error":"too many calls"}')
             )
             return
-        self._calls[event.call_id] = (event.response_id, turn, event.name)
+        shown = event.arguments[:MAX_SHOWN_ARGUMENTS_CHARS]
+        self._calls[event.call_id] = (event.response_id, turn, event.name, shown)
         self._out.tools.append(effects.RunTool(event.call_id, event.name, event.arguments, turn))
         self._tool_update(event.call_id, "running")
 
@@ -217,15 +219,15 @@ class Answering:
         if call_id not in self._calls:
             return
         self._tool_update(call_id, "failed" if failed else "done")
-        response_id, turn, _ = self._calls.pop(call_id)
+        response_id, turn, _, _ = self._calls.pop(call_id)
         self._out.commands.append(effects.AddToolResult(call_id, output))
-        open_calls = any(response == response_id for response, _, _ in self._calls.values())
+        open_calls = any(response == response_id for response, _, _, _ in self._calls.values())
         if not open_calls and turn == self._machine.turn and turn != self._stopped_turn:
             self._machine.owe()
 
     def _tool_update(self, call_id: str, state: ToolPhase) -> None:
-        _, turn, name = self._calls[call_id]
-        self._out.send(ToolUpdate(call_id, name, state, turn))
+        _, turn, name, arguments = self._calls[call_id]
+        self._out.send(ToolUpdate(call_id, name, state, turn, arguments))
 
     # The browser.
 

@@ -69,6 +69,8 @@ class Conversation:
         self._end_ms = now_ms + terms.max_session_ms
         self._end_code = terms.end_code
         self._roll_over_ms: float | None = None
+        self._asked_voice = terms.settings.voice
+        """What the present connection was asked for: a provider fixes it with its first audio."""
         self._link_up = False
         self._reconnecting = False
         """The connection broke: nobody listens at the other end until there is a new one."""
@@ -145,8 +147,13 @@ class Conversation:
         *,
         instructions: str | None = None,
         tools: Sequence[base.ToolSpec] | None = None,
+        voice: str | None = None,
     ) -> None:
-        """New instructions or tools, from the next response on."""
+        """New instructions or tools, from the next response on; another voice with a connection of
+        its own, which gets the history, as soon as nobody speaks."""
+        if voice is not None:
+            self.settings = dataclasses.replace(self.settings, voice=voice)
+            return
         if instructions is not None:
             self.settings = dataclasses.replace(self.settings, instructions=instructions)
         if tools is not None:
@@ -198,6 +205,7 @@ class Conversation:
 
     def begin_connect(self) -> base.SessionSettings:
         """Settings and history for a new connection; commands queued from now on are for it."""
+        self._asked_voice = self.settings.voice
         return dataclasses.replace(self.settings, history=self.history.items())
 
     def on_link_up(self, connected: base.Connected, now_ms: float) -> None:
@@ -230,13 +238,20 @@ class Conversation:
 
     # Time.
 
+    @property
+    def _renewal_ms(self) -> float | None:
+        """When this connection is to be left for a new one, once nobody speaks."""
+        if self._link_up and self._asked_voice != self.settings.voice:
+            return self._last_active_ms
+        return self._roll_over_ms
+
     def deadline(self) -> float:
         """When `tick` has something to do."""
         times = (
             self.machine.deadline(),
             self.answering.deadline(),
             self.listening.deadline(),
-            self._roll_over_ms if self.phase == "listening" else None,
+            self._renewal_ms if self.phase == "listening" else None,
             self._last_active_ms + self._limits.idle_ms if self.phase == "listening" else None,
         )
         return min([self._end_ms, *(t for t in times if t is not None)])
@@ -253,8 +268,9 @@ class Conversation:
         if self.machine.cancel_overdue(now_ms):
             self.error("provider_lost")
             self.out.replace_link = True
-        elif idle and self._roll_over_ms is not None and now_ms >= self._roll_over_ms:
+        elif idle and self._renewal_ms is not None and now_ms >= self._renewal_ms:
             self._roll_over_ms = None
+            self._asked_voice = self.settings.voice
             self.out.replace_link = True
         if self.machine.audio_overdue(now_ms):
             self.error("provider_timeout")

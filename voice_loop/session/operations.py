@@ -45,8 +45,13 @@ class Operable(Protocol):
 
     def say(self, text: str) -> None: ...
     def message(self, text: str) -> None: ...
-    def set_instructions(self, instructions: str) -> None: ...
-    def set_tools(self, tools: Sequence[ToolSpec]) -> None: ...
+    def change(
+        self,
+        *,
+        instructions: str | None = None,
+        tools: Sequence[ToolSpec] | None = None,
+        voice: str | None = None,
+    ) -> None: ...
     def interrupt(self) -> None: ...
     def end(self, code: str = "user") -> None: ...
 
@@ -60,9 +65,11 @@ def execute(command: AppOperation, session: Operable) -> None:
         case "message":
             session.message(_text(arguments))
         case "instructions":
-            session.set_instructions(_text(arguments))
+            session.change(instructions=_text(arguments))
         case "tools":
-            session.set_tools(_tools(arguments))
+            session.change(tools=_tools(arguments))
+        case "voice":
+            session.change(voice=_text(arguments))
         case "interrupt":
             session.interrupt()
         case "end":

@@ -137,12 +137,15 @@ class Session:
         self._conversation.interrupt(self._clock.now_ms())
         self._apply()
 
-    def set_instructions(self, instructions: str) -> None:
-        self._conversation.change(instructions=instructions)
-        self._apply()
-
-    def set_tools(self, tools: Sequence[ToolSpec]) -> None:
-        self._conversation.change(tools=tools)
+    def change(
+        self,
+        *,
+        instructions: str | None = None,
+        tools: Sequence[ToolSpec] | None = None,
+        voice: str | None = None,
+    ) -> None:
+        """What is given; see `Conversation.change`."""
+        self._conversation.change(instructions=instructions, tools=tools, voice=voice)
         self._apply()
 
     def send_metrics(self, metrics: Mapping[str, Any]) -> None:
@@ -228,10 +231,8 @@ class Session:
     # The page.
 
     async def serve(self, channel: ClientChannel, received_seq: int | None = None) -> str:
-        """Serve one socket until it or the session ends; the reason for its closing.
-
-        `received_seq` is of a resume: what the page has already. Cancelling this detaches.
-        """
+        """Serve one socket until it or the session ends; the reason for its closing. `received_seq`
+        is of a resume: what the page has already. Cancelling this detaches."""
         if self.end_code is not None:
             return self.end_code
         attachment = self._page.attach(channel)
