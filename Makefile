@@ -10,7 +10,7 @@ export REFLEX_TELEMETRY_ENABLED := false
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev test check format unit browser-tests browser build clean
+.PHONY: help run dev test check format unit browser-tests browser redis build clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -21,7 +21,7 @@ run: $(STAMPS)/app ## set up, build and serve the app on http://localhost:3000 (
 dev: $(STAMPS)/app ## serve in development mode: hot reload, page :3000, backend :8000
 	@$(BIN)/reflex run
 
-test: $(STAMPS)/test browser ## set up, check, and run every test with the coverage gate
+test: $(STAMPS)/test browser redis ## set up, check, and run every test with the coverage gate
 	@$(MAKE) --no-print-directory check
 	$(BIN)/python -m pytest --cov --cov-report=term --durations=15
 
@@ -31,14 +31,17 @@ check: $(STAMPS)/test ## ruff, mypy strict, import layers
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q tests/contracts/test_layers.py
 
-unit: $(STAMPS)/test ## the tests that need no browser
+unit: $(STAMPS)/test redis ## the tests that need no browser
 	$(BIN)/python -m pytest -m "not browser"
 
-browser-tests: $(STAMPS)/test browser ## the tests that drive a browser
+browser-tests: $(STAMPS)/test browser redis ## the tests that drive a browser
 	$(BIN)/python -m pytest -m browser
 
 browser: $(STAMPS)/test ## find Chromium, or install it
 	@$(BIN)/python -m tests.browser_support
+
+redis: $(STAMPS)/test ## find a Redis for the tests of several workers, or install it
+	@$(BIN)/python -m tests.redis_support
 
 format: $(STAMPS)/test ## write the code the way ruff formats it
 	$(BIN)/ruff format .

@@ -21,6 +21,7 @@ from typing import Any, Final
 
 import reflex as rx
 from reflex.config import get_config
+from reflex.utils import prerequisites
 from reflex_voice_audio import voice_audio
 
 from voice_loop.config import Settings
@@ -32,6 +33,8 @@ from voice_loop.providers.base import Provider
 from voice_loop.providers.openai_realtime.adapter import OpenAIRealtimeProvider
 from voice_loop.server.metrics import METRICS_PATH
 from voice_loop.server.mount import VoiceServer
+from voice_loop.server.shared_usage import RedisUsage
+from voice_loop.server.spent import RedisSpent
 from voice_loop.session.operations import AppOperation
 from voice_loop.session.session import Session
 from voice_loop.session.tools import ToolFailed
@@ -95,6 +98,8 @@ class VoiceLoop(AppCommands):
         clock = MonotonicClock()
         self.telemetry = ProcessTelemetry()
         self._exporter = Exporter(self.telemetry, clock)
+        # A client of its own, as Reflex makes them; it connects when it is used first.
+        self._redis = prerequisites.get_redis()
         metrics_path = METRICS_PATH if name == LOOP_NAME else f"{METRICS_PATH}/{name}"
         self.server = VoiceServer(
             self.settings,
@@ -107,6 +112,8 @@ class VoiceLoop(AppCommands):
             metrics=self._exporter.render,
             metrics_path=config.prepend_backend_path(metrics_path),
             allowed_origins=(origins,) if isinstance(origins, str) else tuple(origins),
+            spent=RedisSpent(self._redis) if self._redis is not None else None,
+            usage=self._shared_usage(),
             path=config.prepend_backend_path(self.settings.path),
             trusted_proxy_hops=config.trusted_proxy_hops,
             name=name,
@@ -121,6 +128,12 @@ class VoiceLoop(AppCommands):
             self._config_error = error
             return Settings()
 
+    def _shared_usage(self) -> RedisUsage | None:
+        """Of all workers, where there is a cap that it is for."""
+        if self._redis is None or not self.settings.limits.max_minutes_per_day:
+            return None
+        return RedisUsage(self._redis, (self.settings.ticket_secret or "").encode())
+
     def api(self, asgi_app: Any) -> Any:
         """Adds the WebSocket's route to an ASGI app. `attach` sees to it; an app that composes its
         server by hand calls it in `rx.App(api_transformer=...)`.
@@ -130,6 +143,10 @@ class VoiceLoop(AppCommands):
         """
         if self._config_error is not None:
             raise SystemExit(self._config_error.message)
+        try:
+            self.server.check()
+        except ConfigError as error:
+            raise SystemExit(error.message) from None
         if self._bridge.app is None:
             raise SystemExit(
                 "This VoiceLoop is not attached to the app. Write voice.attach(app) below "
@@ -180,6 +197,8 @@ class VoiceLoop(AppCommands):
             logger.error("%s", self._config_error.message)
             raise ConfigError(self._config_error.message) from None
         async with AsyncExitStack() as stack:
+            if self._redis is not None:
+                stack.push_async_callback(self._redis.aclose)
             stack.enter_context(self._exporter.running())
             if self._nobody_there() is None and self.settings.active_provider == "local":
                 self._local_url = await stack.enter_async_context(embedded_server(self.settings))

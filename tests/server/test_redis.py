@@ -1,85 +1,172 @@
-"""Spent tickets in Redis: the real client, and a server that answers the commands it needs."""
+"""What several workers must know of each other: spent tickets and the day's talking time.
+
+A real Redis, the client that Reflex uses, and two servers as two workers have them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import anyio
-import anyio.abc
 import pytest
 import redis.asyncio as redis
-from anyio.streams.buffered import BufferedByteReceiveStream
 
+from tests.redis_support import running_redis
+from tests.server.hosts import ORIGIN, Host, serve
+from tests.server.voice_client import VoiceClient
+from voice_loop.config import Limits, Settings
+from voice_loop.errors import AdmissionError
+from voice_loop.latency.clock import ManualClock
+from voice_loop.protocol import events as wire
+from voice_loop.providers.scripted import ScriptedProviders
+from voice_loop.server.mount import VoiceServer
+from voice_loop.server.shared_usage import DAY_S, RedisUsage
 from voice_loop.server.spent import RedisSpent
 
 pytestmark = pytest.mark.anyio
+SECRET = "a secret of both workers"
+ADDRESS = "203.0.113.7"
+"""What `Host.ticket` writes into a ticket."""
 
 
-class TinyRedis:
-    """Speaks RESP2: SET with NX and EX; anything else is answered with OK."""
+@pytest.fixture(scope="module")
+def redis_url() -> Iterator[str]:
+    with running_redis() as url:
+        yield url
 
-    def __init__(self) -> None:
-        self.keys: dict[bytes, bytes] = {}
-        self.expiries: dict[bytes, int] = {}
 
-    async def serve(self, stream: anyio.abc.SocketStream) -> None:
-        async with stream:
-            reader = BufferedByteReceiveStream(stream)
-            try:
-                while True:
-                    await stream.send(self.answer(await self._command(reader)))
-            except (anyio.IncompleteRead, anyio.BrokenResourceError, anyio.EndOfStream):
-                return
-
-    @staticmethod
-    async def _command(reader: BufferedByteReceiveStream) -> list[bytes]:
-        count = int((await reader.receive_until(b"\r\n", 64))[1:])
-        parts = []
-        for _ in range(count):
-            size = int((await reader.receive_until(b"\r\n", 64))[1:])
-            parts.append((await reader.receive_exactly(size + 2))[:-2])
-        return parts
-
-    def answer(self, command: list[bytes]) -> bytes:
-        if command[0].upper() == b"HELLO":
-            return b"-ERR unknown command\r\n"
-        if command[0].upper() != b"SET":
-            return b"+OK\r\n"
-        _, key, value, *options = command
-        flags = [option.upper() for option in options]
-        if b"NX" in flags and key in self.keys:
-            return b"$-1\r\n"
-        self.keys[key] = value
-        self.expiries[key] = int(options[flags.index(b"EX") + 1])
-        return b"+OK\r\n"
+@pytest.fixture
+async def store(redis_url: str) -> AsyncIterator[redis.Redis]:
+    async with redis.Redis.from_url(redis_url) as client:
+        await client.flushdb()
+        yield client
 
 
 @asynccontextmanager
-async def tiny_redis() -> AsyncIterator[tuple[TinyRedis, int]]:
-    server = TinyRedis()
-    listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
-    port = listener.extra(anyio.abc.SocketAttribute.local_port)
-    async with listener, anyio.create_task_group() as tasks:
-        tasks.start_soon(listener.serve, server.serve)
-        yield server, port
-        tasks.cancel_scope.cancel()
+async def worker(store: redis.Redis, clock: ManualClock, minutes: float = 0) -> AsyncIterator[Host]:
+    """One of several servers that share `store`."""
+    server = VoiceServer(
+        Settings(ticket_secret=SECRET, limits=Limits(max_minutes_per_day=minutes)),
+        provider_factory=ScriptedProviders(),
+        clock=clock,
+        spent=RedisSpent(store),
+        usage=RedisUsage(store, SECRET.encode(), every_s=0.05) if minutes else None,
+    )
+    async with serve(server) as host:
+        yield host
 
 
-async def test_workers_that_share_a_redis_share_what_is_spent() -> None:
-    async with tiny_redis() as (server, port):
-        workers = [redis.Redis(port=port, protocol=2) for _ in range(2)]
-        try:
-            stores = [RedisSpent(worker) for worker in workers]
-            with anyio.fail_after(30):
-                answers = [await store.spend("ticket-1", 60) for store in stores]
-                answers.append(await stores[1].spend("ticket-2", 60))
-        finally:
-            for worker in workers:
-                await worker.aclose()
-    assert answers == [True, False, True]
-    assert server.expiries == {
-        b"voice-loop:spent:ticket-1": 60,
-        b"voice-loop:spent:ticket-2": 60,
-    }
-    assert RedisSpent.shared
+async def test_a_ticket_is_spent_for_all_workers_at_once(store: redis.Redis) -> None:
+    with anyio.fail_after(60):
+        async with AsyncExitStack() as stack:
+            one, other = [
+                await stack.enter_async_context(worker(store, ManualClock())) for _ in range(2)
+            ]
+            ticket = one.ticket()
+            async with VoiceClient.open(other.url, ticket=ticket, origin=ORIGIN) as client:
+                assert client.ready is not None
+                for host in (one, other):
+                    assert await refusal(host, ticket) == "ticket_spent"
+    (key,) = await store.keys("voice-loop:*")
+    assert key.startswith(b"voice-loop:spent:")
+    assert 0 < await store.ttl(key) <= 60
+
+
+async def refusal(host: Host, ticket: str) -> str:
+    """The code with which a ticket is refused there."""
+    async with VoiceClient.open(host.url, ticket=ticket, origin=ORIGIN, wait_ready=False) as client:
+        return (await client.expect(wire.ErrorEvent)).code
+
+
+async def test_a_session_of_another_worker_is_not_here(store: redis.Redis) -> None:
+    with anyio.fail_after(60):
+        async with AsyncExitStack() as stack:
+            one, other = [
+                await stack.enter_async_context(worker(store, ManualClock())) for _ in range(2)
+            ]
+            async with VoiceClient.open(one.url, ticket=one.ticket(), origin=ORIGIN) as client:
+                ready = client.ready
+                assert ready is not None
+                async with VoiceClient.open(other.url, origin=ORIGIN) as lost:
+                    resume = wire.Resume(ready.session_id, ready.resume_key, 0)
+                    await lost.send(wire.SessionStart(0.0, None, resume=resume))
+                    assert (await lost.expect(wire.ErrorEvent)).code == "not_here"
+
+
+async def test_what_another_worker_signed_is_carried_out_here(store: redis.Redis) -> None:
+    with anyio.fail_after(60):
+        async with AsyncExitStack() as stack:
+            one, other = [
+                await stack.enter_async_context(worker(store, ManualClock())) for _ in range(2)
+            ]
+            async with VoiceClient.open(one.url, ticket=one.ticket(), origin=ORIGIN) as client:
+                assert client.ready is not None
+                command = other.server.sign_command(client.ready.session_id, "end", {})
+                await client.send(wire.AppCommand(command))
+                await client.closed()
+                assert client.close_code == 1000
+
+
+async def test_the_day_of_an_address_is_used_up_on_all_workers(store: redis.Redis) -> None:
+    clock = ManualClock()
+    with anyio.fail_after(60):
+        async with AsyncExitStack() as stack:
+            one, other = [
+                await stack.enter_async_context(worker(store, clock, minutes=1)) for _ in range(2)
+            ]
+            async with VoiceClient.open(one.url, ticket=one.ticket(), origin=ORIGIN) as client:
+                clock.advance_ms(40_000)
+                await told(store, 40_000)
+                await client.send(wire.SessionEnd())
+            async with VoiceClient.open(
+                other.url, ticket=other.ticket("tab-2"), origin=ORIGIN
+            ) as client:
+                assert client.ready is not None
+                assert client.ready.max_session_ms == pytest.approx(20_000, abs=1_000)
+                clock.advance_ms(19_000)
+                await told(store, 59_000)
+                await client.send(wire.SessionEnd())
+            # A third worker had the last second.
+            await store.incrby((await store.keys("voice-loop:usage:*"))[0], 1_000)
+            for host in (one, other):
+                assert await refusal(host, host.ticket("tab-3")) == "daily_limit"
+
+
+async def told(store: redis.Redis, least_ms: int) -> None:
+    """Until so much talking time stands in Redis."""
+    while True:
+        keys = await store.keys("voice-loop:usage:*")
+        if keys and int(await store.get(keys[0]) or 0) >= least_ms:
+            return
+        await anyio.sleep(0.01)
+
+
+async def test_an_address_stands_there_only_as_a_hash_and_for_a_day(store: redis.Redis) -> None:
+    now_s = 10.0 * DAY_S
+    usage = RedisUsage(store, SECRET.encode(), wall_time=lambda: now_s)
+    elsewhere = RedisUsage(store, SECRET.encode(), wall_time=lambda: now_s)
+    await elsewhere._add(ADDRESS, 500)
+    assert await usage.elsewhere_ms(ADDRESS) == 500
+    assert await elsewhere.elsewhere_ms(ADDRESS) == 0
+    assert await usage.elsewhere_ms("203.0.113.8") == 0
+    (key,) = await store.keys("voice-loop:usage:*")
+    assert ADDRESS.encode() not in key
+    assert DAY_S < await store.ttl(key) <= 2 * DAY_S
+    now_s += DAY_S
+    assert await usage.elsewhere_ms(ADDRESS) == 0
+
+
+async def test_a_redis_that_is_away_lets_nobody_in() -> None:
+    away = redis.Redis(port=9)
+    try:
+        with anyio.fail_after(30):
+            for ask in (
+                RedisSpent(away).spend("ticket", 60),
+                RedisUsage(away, b"secret").elsewhere_ms(ADDRESS),
+            ):
+                with pytest.raises(AdmissionError) as caught:
+                    await ask
+                assert (caught.value.code, caught.value.recoverable) == ("internal", True)
+    finally:
+        await away.aclose()

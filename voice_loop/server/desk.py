@@ -17,6 +17,7 @@ from voice_loop.errors import AdmissionError
 from voice_loop.protocol.events import Resume, StartOptions
 from voice_loop.providers.base import SessionSettings
 from voice_loop.server.admission import origin_refusal
+from voice_loop.server.shared_usage import SharedUsage
 from voice_loop.server.tickets import Tickets
 from voice_loop.session.manager import SessionManager
 from voice_loop.session.session import Session
@@ -49,11 +50,13 @@ class AdmissionDesk:
         manager: SessionManager,
         hooks: SessionHooks,
         allowed_origins: Sequence[str],
+        usage: SharedUsage | None = None,
     ) -> None:
         self._tickets = tickets
         self._manager = manager
         self._hooks = hooks
         self._allowed_origins = tuple(allowed_origins)
+        self._usage = usage
 
     async def open(self, ticket: str, options: StartOptions, origin: str) -> Session:
         """A new session. Raises AdmissionError."""
@@ -61,6 +64,9 @@ class AdmissionDesk:
         refusal = origin_refusal(origin, claims.origin, self._allowed_origins)
         if refusal is not None:
             raise AdmissionError(refusal)
+        if self._usage is not None:
+            elsewhere_ms = await self._usage.elsewhere_ms(claims.address)
+            self._manager.learn_usage(claims.address, elsewhere_ms)
         if self._manager.find(claims.client_token) is None:
             self._manager.admit(claims.address)
         if not await self._hooks.authorize(claims.client_token, claims.address):

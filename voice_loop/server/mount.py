@@ -28,6 +28,7 @@ from voice_loop.server.desk import AdmissionDesk, SessionHooks
 from voice_loop.server.drain import drain_on_signals
 from voice_loop.server.endpoint import VoiceEndpoint
 from voice_loop.server.metrics import METRICS_PATH, Exposition, metrics_route
+from voice_loop.server.shared_usage import SharedUsage
 from voice_loop.server.signing import WallTime
 from voice_loop.server.spent import MemorySpent, SpentStore
 from voice_loop.server.tickets import Commands, Tickets
@@ -82,6 +83,7 @@ class VoiceServer:
         hooks: SessionHooks | None = None,
         allowed_origins: Sequence[str] = ("*",),
         spent: SpentStore | None = None,
+        usage: SharedUsage | None = None,
         tools: ToolRunner | None = None,
         tool_specs: Sequence[ToolSpec] = (),
         watchers: Sequence[Watcher] = (),
@@ -107,11 +109,11 @@ class VoiceServer:
                 limits=settings.limits,
                 tools=tools or no_tools,
                 verify_command=self._verify_command,
-                watchers=(hooks.watch, *watchers),
+                watchers=(hooks.watch, *([usage.watch] if usage else ()), *watchers),
             )
         )
         """Finds live sessions: `manager.find(client_token)`."""
-        desk = AdmissionDesk(self._tickets, self.manager, hooks, allowed_origins)
+        desk = AdmissionDesk(self._tickets, self.manager, hooks, allowed_origins, usage)
         endpoint = VoiceEndpoint(desk, clock, settings.limits.start_timeout_ms, trusted_proxy_hops)
         self.path = path or settings.path
         routes: list[BaseRoute] = [WebSocketRoute(self.path, _as_function(endpoint))]
@@ -132,14 +134,18 @@ class VoiceServer:
         """An app that has the voice routes, and `asgi_app` for everything else."""
         return Starlette(routes=[*self._routes, Mount("", app=asgi_app)])
 
-    @asynccontextmanager
-    async def lifespan(self) -> AsyncIterator[None]:
-        """Sessions can live while this is entered. Raises ConfigError for what cannot work."""
+    def check(self) -> None:
+        """Raises ConfigError for what cannot work."""
         if self._spent.shared and not self._settings.ticket_secret:
             raise ConfigError(
                 "Several workers share their tickets, but VOICE_TICKET_SECRET is not set: each "
                 "would sign with another. Set it to a random text of at least 16 characters."
             )
+
+    @asynccontextmanager
+    async def lifespan(self) -> AsyncIterator[None]:
+        """Sessions can live while this is entered. Raises ConfigError for what cannot work."""
+        self.check()
         async with self.manager.running(), drain_on_signals(self.manager.drain):
             yield
 

@@ -104,6 +104,10 @@ class SessionManager:
         if self._left_today_ms(address) <= 0:
             raise AdmissionError("daily_limit")
 
+    def learn_usage(self, address: str, elsewhere_ms: float) -> None:
+        """What an address used of its day on other workers; counts at the next admission."""
+        self._usage.learn(address, elsewhere_ms)
+
     def _left_today_ms(self, address: str) -> float:
         cap_ms = self._plan.limits.max_minutes_per_day * 60_000
         if not cap_ms:
