@@ -12,6 +12,7 @@ from typing import Any, Final, TypedDict
 from voice_loop.protocol.events import MetricsUpdate, ToolUpdate, TranscriptUpdate
 from voice_loop.providers.base import HistoryItem
 from voice_loop.session.facts import Fact, SessionStarted
+from voice_loop.ui.overlay_feed import OverlayFeed
 
 MAX_LINES: Final = 200
 MAX_TOOLS: Final = 50
@@ -47,9 +48,18 @@ class Board:
     tools: list[ToolUpdate] = field(default_factory=list)
     metrics: dict[str, Any] | None = None
     started: SessionStarted | None = None
+    feed: OverlayFeed | None = None
+    """Of the session's overlay; it shows more of the facts, and only while it is open."""
+
+    @property
+    def due(self) -> bool:
+        """Whether the open overlay has something to show by now."""
+        return self.feed is not None and self.feed.due()
 
     def add(self, fact: Fact) -> bool:
-        """Note a fact; True when there is something to show."""
+        """Note a fact; True when there is something to show on the page itself."""
+        if self.feed is not None:
+            self.feed.add(fact)
         match fact:
             case TranscriptUpdate():
                 self.lines = [line for line in self.lines if line.line != fact.line] + [fact]

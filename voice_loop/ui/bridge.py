@@ -14,10 +14,13 @@ import anyio
 import reflex as rx
 
 from voice_loop.config import Settings
+from voice_loop.latency.clock import Clock
 from voice_loop.providers.base import SessionSettings, ToolSpec
 from voice_loop.server.mount import session_settings
 from voice_loop.session.session import Session
 from voice_loop.ui.board import Board, history, merged, with_tools
+from voice_loop.ui.overlay_feed import OverlayFeed, begin_feed
+from voice_loop.ui.overlay_state import fill
 from voice_loop.ui.state import VoiceState
 
 COALESCE_S: Final = 0.1
@@ -35,11 +38,14 @@ class StateBridge:
         tools: tuple[ToolSpec, ...] = (),
         authorize: Authorize | None = None,
         state: type[VoiceState] = VoiceState,
+        *,
+        clock: Clock | None = None,
     ) -> None:
         self._settings = settings
         self._tools = tools
         self._authorize = authorize
         self._state = state
+        self._clock = clock
         self.app: rx.App | None = None
 
     def _token(self, client_token: str) -> rx.BaseStateToken:
@@ -72,13 +78,15 @@ class StateBridge:
         """Write what the session learns into the state of its tab. What could not be written (a
         lock that is taken, a store that is away) is written with what comes next; a store that
         fails for good ends this and not the conversation."""
-        board, failures = Board(), 0
+        feed = OverlayFeed(self._clock)
+        begin_feed(self._state._loop_name, session.client_token, feed)
+        board, failures = Board(feed=feed), 0
         with session.bus.subscribe() as facts:
             async for fact in facts:
                 changed = board.add(fact)
                 for more in facts.take_all():
                     changed = board.add(more) or changed
-                if not (changed or failures):
+                if not (changed or failures or board.due):
                     continue
                 try:
                     await self._write(session.client_token, board)
@@ -87,16 +95,22 @@ class StateBridge:
                     if failures > MAX_FAILED_WRITES:
                         raise
                 else:
-                    board, failures = Board(), 0
+                    board, failures = Board(feed=feed), 0
                 await anyio.sleep(COALESCE_S)
-        if failures:
+        if feed.close() or failures:
             await self._write(session.client_token, board)
 
     async def _write(self, client_token: str, board: Board) -> None:
         if self.app is None:
             return
         async with self.app.modify_state(self._token(client_token)) as root:
-            show(await root.get_state(self._state), board)
+            state = await root.get_state(self._state)
+            show(state, board)
+            if board.feed is not None:
+                # Another worker may have opened or closed it.
+                board.feed.watched = state.overlay_open
+                if board.due:
+                    fill(state, board.feed)
 
 
 def show(state: VoiceState, board: Board) -> None:

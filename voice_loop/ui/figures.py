@@ -1,15 +1,19 @@
 """The overlay's figures as words: what `metrics.update` carries, made into rows to be read. Pure.
 
-A figure that is missing is a dash with its reason, never a zero. Data in any other shape than
-`latency.session_metrics` describes gives dashes too, never an exception.
+A figure that is missing is a dash, and its explanation says why; it is never a zero. Data in any
+other shape than `latency.session_metrics` describes gives dashes too, never an exception.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypedDict
 
-from voice_loop.latency.budget import BUDGET, FIGURES
+from voice_loop.latency.budget import BUDGET, FIGURES, REFERENCES
+from voice_loop.latency.definitions import COUNTED, DEFINITIONS, REASONS
+from voice_loop.latency.definitions import VALUES as VALUE_MEANINGS
+from voice_loop.ui.sparkline import Trend, trend
 
 NONE: Final = "–"
 NAMES: Final[Mapping[str, str]] = {
@@ -28,7 +32,14 @@ MEANINGS: Final[Mapping[str, str]] = {
     "relay_up_ms": "How long the server held a chunk from the microphone",
     "relay_down_ms": "How long the server held a chunk for the loudspeaker",
 }
-OWNERS: Final = ("provider", "relay", "network", "device")
+OWNERS: Final[Mapping[str, str]] = {
+    "provider": "provider",
+    "tools": "tools",
+    "relay": "relay",
+    "network": "network",
+    "device": "device",
+    "unsplit": "not split",
+}
 VALUES: Final[Mapping[str, str]] = {
     "round_trip_ms": "Round trip",
     "output_latency_ms": "Output latency",
@@ -43,9 +54,10 @@ COUNTERS: Final[Mapping[str, str]] = {
 }
 
 
-class FigureRow(TypedDict):
-    """One latency."""
+class FigureRow(Trend):
+    """One latency, with its newest values as a line."""
 
+    key: str
     name: str
     meaning: str
     last: str
@@ -65,30 +77,52 @@ class Share(TypedDict):
 
 
 class FactRow(TypedDict):
-    """Anything else that is shown."""
+    """Anything else that is shown; `key` and `meaning` are empty where the name says it all."""
 
+    key: str
     name: str
+    meaning: str
     value: str
 
 
-def _map(data: Any, *path: str) -> Mapping[str, Any]:
+def as_map(data: Any, *path: str) -> Mapping[str, Any]:
+    """What lies at `path`; nothing where there is no such mapping."""
     for name in path:
         data = data.get(name) if isinstance(data, Mapping) else None
     return data if isinstance(data, Mapping) else {}
 
 
-def _number(data: Any) -> float | None:
-    if isinstance(data, bool) or not isinstance(data, int | float):
+def as_number(data: Any, name: str) -> float | None:
+    """The finite number of this name; None for anything else."""
+    value = data.get(name) if isinstance(data, Mapping) else None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         return None
-    return float(data)
+    return float(value)
 
 
 def ms(data: Any, unit: bool = False) -> str:
     """Milliseconds to read: one decimal below ten; a dash for what is no number."""
-    value = _number(data)
+    value = as_number({"ms": data}, "ms")
     if value is None:
         return NONE
     return (f"{value:.1f}" if abs(value) < 10 else f"{value:,.0f}") + (" ms" if unit else "")
+
+
+def why_absent(metrics: Mapping[str, Any], figure: str) -> str:
+    """Why the turn has no such figure, in words."""
+    reason = as_map(metrics, "absent").get(figure)
+    if not isinstance(reason, str) or not reason:
+        return "no figure yet"
+    kind, _, mark = reason.partition(": ")
+    told = REASONS.get(kind)
+    if told is None:
+        return reason
+    return f"{told} ({mark.replace('_', ' ')})" if mark and kind != "implausible" else told
+
+
+def limit_ms(figure: str) -> float | None:
+    """The outermost target of a figure."""
+    return max((one.limit_ms for one in BUDGET if one.figure == figure), default=None)
 
 
 def _target(figure: str) -> str:
@@ -110,67 +144,87 @@ def _verdict(metrics: Mapping[str, Any], figure: str) -> str:
     ]
     if found:
         return "missed" if "missed" in found else found[0]
-    return str(_map(metrics, "figures", figure).get("verdict") or "")
+    return str(as_map(metrics, "figures", figure).get("verdict") or "")
 
 
-def figure_rows(metrics: Mapping[str, Any]) -> list[FigureRow]:
-    """A row for every figure of the budget, whether there is a value or not."""
+def _meaning(metrics: Mapping[str, Any], figure: str) -> str:
+    clock = next((one.clock for name, one in DEFINITIONS.items() if name == figure), "")
+    known = f"{MEANINGS.get(figure, figure)}. Clock: {clock}."
+    if as_map(metrics, "figures", figure) or figure not in as_map(metrics, "absent"):
+        return known
+    return f"{known} Not in this turn: {why_absent(metrics, figure)}."
+
+
+def figure_rows(
+    metrics: Mapping[str, Any], recent: Mapping[str, Sequence[float]] | None = None
+) -> list[FigureRow]:
+    """A row for every figure of the budget, whether there is a value or not; `recent` holds the
+    newest values of each."""
     return [
         FigureRow(
+            key=figure,
             name=NAMES.get(figure, figure),
-            meaning=str(_map(metrics, "absent").get(figure) or MEANINGS.get(figure, "")),
-            last=ms(_map(metrics, "figures", figure).get("value_ms")),
-            p50=ms(_map(metrics, "session", figure).get("p50")),
-            p95=ms(_map(metrics, "session", figure).get("p95")),
+            meaning=_meaning(metrics, figure),
+            last=ms(as_map(metrics, "figures", figure).get("value_ms")),
+            p50=ms(as_map(metrics, "session", figure).get("p50")),
+            p95=ms(as_map(metrics, "session", figure).get("p95")),
             target=_target(figure),
             verdict=_verdict(metrics, figure),
+            **trend((recent or {}).get(figure, ()), limit_ms(figure)),
         )
         for figure in FIGURES
     ]
 
 
 def shares(metrics: Mapping[str, Any]) -> list[Share]:
-    """Who took how much of the last turn's latency; empty without a figure."""
-    found = _map(metrics, "figures", "turn_latency_ms", "shares")
-    parts = {owner: _number(found.get(owner)) or 0.0 for owner in OWNERS}
-    whole = sum(max(part, 0.0) for part in parts.values())
-    if whole <= 0:
-        return []
+    """Who took how much of the last turn's latency; who took nothing is left out."""
+    found = as_map(metrics, "figures", "turn_latency_ms", "shares")
+    parts = {owner: as_number(found, owner) or 0.0 for owner in OWNERS}
+    parts = {owner: part for owner, part in parts.items() if part > 0}
+    whole = sum(parts.values())
     return [
         Share(
-            owner=owner, value=ms(part, unit=True), percent=round(100 * max(part, 0.0) / whole, 2)
+            owner=OWNERS[owner],
+            value=ms(part, unit=True),
+            percent=round(100 * part / whole, 2),
         )
         for owner, part in parts.items()
     ]
 
 
-def _clock(metrics: Mapping[str, Any]) -> str:
-    clock = _map(metrics, "clock")
-    offset, uncertainty = _number(clock.get("offset_ms")), _number(clock.get("uncertainty_ms"))
-    return NONE if offset is None or uncertainty is None else f"± {ms(uncertainty, unit=True)}"
+def _round_trip(metrics: Mapping[str, Any]) -> str:
+    """There and back, and how well the two clocks are known to agree by it."""
+    told = ms(as_map(metrics, "values").get("round_trip_ms"), unit=True)
+    uncertainty = as_number(as_map(metrics, "clock"), "uncertainty_ms")
+    return told if uncertainty is None else f"{told}, clocks ± {ms(uncertainty, unit=True)}"
 
 
 def fact_rows(metrics: Mapping[str, Any]) -> list[FactRow]:
     """Connection and device facts, and the session's counters."""
-    values, counters = _map(metrics, "values"), _map(metrics, "counters")
+    values, counters = as_map(metrics, "values"), as_map(metrics, "counters")
     rows = [
-        FactRow(name=name, value=ms(values.get(key), unit=True)) for key, name in VALUES.items()
+        FactRow(
+            key=key,
+            name=name,
+            meaning=_sentence(VALUE_MEANINGS.get(key, "")),
+            value=_round_trip(metrics)
+            if key == "round_trip_ms"
+            else ms(values.get(key), unit=True),
+        )
+        for key, name in VALUES.items()
     ]
-    rows.append(FactRow(name="Clocks agree", value=_clock(metrics)))
     for key, name in COUNTERS.items():
-        count = _number(counters.get(key))
-        rows.append(FactRow(name=name, value=NONE if count is None else f"{count:,.0f}"))
+        count = as_number(counters, key)
+        told = NONE if count is None else f"{count:,.0f}"
+        meaning = _sentence(COUNTED.get(key, ""))
+        rows.append(FactRow(key=key, name=name, meaning=meaning, value=told))
     return rows
 
 
-def reference_rows(metrics: Mapping[str, Any]) -> list[FactRow]:
-    """Figures published elsewhere, to compare."""
-    rows = metrics.get("references")
-    return [
-        FactRow(
-            name=f"{NAMES.get(str(row.get('figure')), '')}, {row.get('what', '')}",
-            value=ms(row.get("value_ms"), unit=True),
-        )
-        for row in (rows if isinstance(rows, list) else [])
-        if isinstance(row, Mapping)
-    ]
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}." if text else ""
+
+
+def reference_rows() -> list[tuple[str, str]]:
+    """Figures published elsewhere, to compare: what, and the value."""
+    return [(f"{NAMES[one.figure]}, {one.what}", ms(one.value_ms, unit=True)) for one in REFERENCES]

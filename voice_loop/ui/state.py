@@ -7,9 +7,9 @@ variable: nothing here starts anything, a click does, and on mount the component
 
 from __future__ import annotations
 
-import json
 import re
 import time
+from collections.abc import Mapping
 from typing import Any, ClassVar, Final, TypedDict, cast
 
 import anyio
@@ -19,10 +19,11 @@ from reflex_voice_audio import api
 
 from voice_loop.errors import ERRORS, ConfigError, WireError
 from voice_loop.session.session import Session
-from voice_loop.ui import countdown, figures
+from voice_loop.ui import countdown
 from voice_loop.ui.board import Line, ToolLine, as_cut
-from voice_loop.ui.figures import FactRow, FigureRow, Share
 from voice_loop.ui.loops import Loop, loop_of
+from voice_loop.ui.overlay_feed import OverlayFeed, feed_of
+from voice_loop.ui.overlay_state import OverlayMixin
 
 LOOP_NAME: Final = "voice"
 MAX_TEXT_CHARS: Final = 4_000
@@ -40,7 +41,7 @@ class Device(TypedDict):
     label: str
 
 
-class VoiceMixin(rx.State, mixin=True):
+class VoiceMixin(OverlayMixin, rx.State, mixin=True):
     """The conversation of this tab, as the page shows it: one state for each VoiceLoop."""
 
     _loop_name: ClassVar[str] = LOOP_NAME
@@ -68,8 +69,6 @@ class VoiceMixin(rx.State, mixin=True):
     outputs: list[Device] = []  # noqa: RUF012  # as above
     input_id: str = ""
     output_id: str = ""
-    metrics: dict[str, Any] = {}  # noqa: RUF012  # as above
-    overlay_open: bool = False
     settings_open: bool = False
     _welcomed: bool = False
     _retry_until_s: float = 0.0
@@ -102,25 +101,12 @@ class VoiceMixin(rx.State, mixin=True):
         """How long is still to wait, in words."""
         return countdown.words(self.retry_in_s)
 
-    @rx.var
-    def figure_rows(self) -> list[FigureRow]:
-        """Every latency, as words."""
-        return figures.figure_rows(self.metrics)
+    def _feed(self) -> OverlayFeed | None:
+        return feed_of(self._loop_name, self.router.session.client_token)
 
-    @rx.var
-    def shares(self) -> list[Share]:
-        """Whose the last turn's latency was."""
-        return figures.shares(self.metrics)
-
-    @rx.var
-    def fact_rows(self) -> list[FactRow]:
-        """Connection, device, counters."""
-        return figures.fact_rows(self.metrics)
-
-    @rx.var
-    def reference_rows(self) -> list[FactRow]:
-        """Figures published elsewhere."""
-        return figures.reference_rows(self.metrics)
+    def _about(self) -> Mapping[str, Any]:
+        names = ("session_id", "provider", "model", "voice", "status")
+        return {name: getattr(self, name) for name in names}
 
     @rx.event
     def ticket_asked(self, data: dict[str, Any]) -> EventSpec | None:
@@ -280,16 +266,6 @@ class VoiceMixin(rx.State, mixin=True):
         return rx.download(data=self._transcript_text(), filename="conversation.txt")
 
     @rx.event
-    def copy_metrics(self) -> EventSpec:
-        """Put the figures on the clipboard, as JSON."""
-        return rx.set_clipboard(json.dumps(self.metrics, indent=2))
-
-    @rx.event
-    def download_metrics(self) -> EventSpec:
-        """Save the figures as JSON."""
-        return rx.download(data=json.dumps(self.metrics, indent=2), filename="metrics.json")
-
-    @rx.event
     def set_push_to_talk(self, wanted: bool) -> EventSpec:
         """Hold to talk, or hands free: from the next conversation on."""
         self.push_to_talk = wanted
@@ -319,17 +295,6 @@ class VoiceMixin(rx.State, mixin=True):
         """Another loudspeaker."""
         self.output_id = device_id
         return api.set_devices(self._component, output_id=device_id)
-
-    @rx.event
-    def toggle_overlay(self) -> None:
-        """Show or hide the figures."""
-        self.overlay_open = not self.overlay_open
-
-    @rx.event
-    def open_overlay_if_asked(self) -> None:
-        """`?debug=1` in the page's address shows the figures."""
-        if self.router.url.query_parameters.get("debug") == "1":
-            self.overlay_open = True
 
     @rx.event
     def toggle_settings(self) -> None:
