@@ -94,6 +94,8 @@ class DeviceState(TypedDict, total=False):
     input_id: str
     output_id: str
     """The chosen loudspeaker; empty: the system's."""
+    volume: float
+    """As remembered, 0 to 1."""
     inputs: list[AudioDevice]
     outputs: list[AudioDevice]
     echo_cancellation: bool

@@ -100,7 +100,10 @@ class EventTarget:
 class Element:
     """An element of the page; `inside` is what it stands in."""
 
+    tag = "button"
+
     def __init__(self, inside: Element | None = None, **data: str) -> None:
+        self.clicks = 0
         self.data = {"data-" + name.replace("_", "-"): value for name, value in data.items()}
         self.inside = inside
         self.style = Style()
@@ -109,11 +112,20 @@ class Element:
         return self.data.get(name)
 
     def closest(self, selector: str) -> Element | None:
-        name, value = selector.strip("[]").split("=")
         element: Element | None = self
-        while element is not None and element.data.get(name) != value.strip('"'):
+        while element is not None and not element.matches(selector):
             element = element.inside
         return element
+
+    def matches(self, selector: str) -> bool:
+        """One attribute with its value, or a list of names of elements."""
+        if "=" not in selector:
+            return self.tag in selector.split(", ")
+        name, value = selector.strip("[]").split("=")
+        return self.data.get(name) == value.strip('"')
+
+    def click(self) -> None:
+        self.clicks += 1
 
 
 class Style(dict[str, str]):

@@ -135,6 +135,34 @@ def test_stop_and_escape_are_the_same(page: Page, component: Component) -> None:
     assert (barge_in.source, barge_in.played_ms) == ("stop", 200)
 
 
+def test_escape_closes_what_is_open_before_it_stops_the_answer(
+    page: Page, component: Component
+) -> None:
+    socket = component.begin()
+    answer(socket)
+    below, above = Element(voice="close"), Element(voice="close")
+    page.document.meters["close"] = [below, above]
+    event = page.document.fire("keydown", target=None, key="Escape")
+    assert (below.clicks, above.clicks, event.prevented) == (0, 1, True)
+    page.document.fire("keydown", target=None, key="Escape", defaultPrevented=True)
+    page.document.fire("keydown", target=None, key="Escape", isComposing=True)
+    assert above.clicks == 1
+    assert component.playback.of("flush") == []
+    page.document.meters["close"] = []
+    page.document.fire("keydown", target=None, key="Escape")
+    component.flushed(heard=4800)
+    assert len(socket.of(UserBargeIn)) == 1
+
+
+def test_escape_in_a_field_is_no_order(page: Page, component: Component) -> None:
+    socket = component.begin()
+    answer(socket)
+    field = Element()
+    field.tag = "textarea"
+    page.document.fire("keydown", target=Element(inside=field), key="Escape")
+    assert component.playback.of("flush") == []
+
+
 def test_stop_while_the_assistant_thinks_names_the_coming_turn(
     page: Page, component: Component
 ) -> None:

@@ -98,6 +98,30 @@ def test_choices_are_remembered(page: Page, component: Component) -> None:
     assert page.context.last("gain").gain.value == 0.25
 
 
+def test_what_is_remembered_is_told_so_that_the_page_shows_it(
+    page: Page, component: Component
+) -> None:
+    component.order("devices", input_id="headset", output_id="speakers")
+    component.order("volume", volume=0.25)
+    page.devices.devices = plugged(("audioinput", "headset"), ("audiooutput", "speakers"))
+    again = Component(page)
+    page.advance(1)
+    told = again.of("onDevice")[-1]
+    assert (told["input_id"], told["output_id"], told["volume"]) == ("headset", "speakers", 0.25)
+
+
+def test_a_mute_is_for_one_conversation_unless_it_is_the_apps(page: Page) -> None:
+    component = Component(page)
+    component.begin()
+    component.click(component.mute_button)
+    component.talk()
+    assert component.of("onDevice")[-1]["muted"] is False
+    kept = Component(page, name="kept", muted=True)
+    kept.begin()
+    kept.talk()
+    assert kept.of("onDevice")[-1]["muted"] is True
+
+
 def test_a_browser_that_refuses_storage_only_forgets(page: Page) -> None:
     page.storage = None
     component = Component(page)

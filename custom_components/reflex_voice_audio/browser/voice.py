@@ -25,6 +25,13 @@ from .jsapi import (
 )
 
 
+def is_field(target: Any) -> bool:
+    """Somebody types or chooses there."""
+    if target is None or target.closest is None:
+        return False
+    return target.closest("input, textarea, select, [contenteditable]") is not None
+
+
 class Voice:
     """`latest` is a ref whose `current` has the newest props: switches, URLs and triggers."""
 
@@ -132,14 +139,28 @@ class Voice:
     def on_key_down(self, event: Any) -> None:
         self.unlock(event)
         if event.key == "Escape":
-            self.pressed = None
-            self.stop()
+            self.on_escape(event)
         elif event.key == " " or event.key == "Enter":
             element = self.control(event.target, "press")
             if element is not None:
                 event.preventDefault()
                 if event.repeat is not True:
                     self.press(element)
+
+    def on_escape(self, event: Any) -> None:
+        """Cancels a press, else closes what is open, else stops the answer. What another part of
+        the page took for itself, and what is typed, is no order."""
+        if self.pressed is not None:
+            self.pressed = None
+            self.stop()
+        elif event.defaultPrevented is not True and event.isComposing is not True:
+            closers = document.querySelectorAll('[data-voice="close"]')
+            if len(closers) > 0:
+                # Another voice on the page must not close it again.
+                event.preventDefault()
+                closers[len(closers) - 1].click()
+            elif not is_field(event.target):
+                self.stop()
 
     def on_key_up(self, event: Any) -> None:
         if self.pressed is not None and (event.key == " " or event.key == "Enter"):
@@ -209,7 +230,10 @@ class Voice:
     def on_over(self, conversation: Any) -> None:
         if self.conversation is conversation:
             self.conversation = None
-            self.on_device({"microphone": False, "silent": False})
+            # A mute is for one conversation, unless it is the app's.
+            self.choice.muted = self.props().muted is True
+            muted = self.choice.muted
+            self.on_device({"microphone": False, "silent": False, "muted": muted})
 
     def stop(self) -> None:
         if self.conversation is not None:
@@ -305,7 +329,16 @@ class Voice:
                     inputs.push(entry)
                 elif device.kind == "audiooutput":
                     outputs.push(entry)
-        self.on_device({"inputs": inputs, "outputs": outputs, "output_id": self.choice.output_id})
+        choice = self.choice
+        told = {
+            "inputs": inputs,
+            "outputs": outputs,
+            "output_id": choice.output_id,
+            "volume": choice.volume,
+        }
+        if self.device["microphone"] is not True:
+            told["input_id"] = choice.input_id
+        self.on_device(told)
 
     def on_no_devices(self, _error: Any) -> None:
         return
