@@ -276,7 +276,7 @@ class VoiceLoop(AppCommands):
         """The component itself: invisible; `talk_button` brings it along."""
         return voice_audio(
             id=self.component_id,
-            path=self.settings.path,
+            path=self._path_of_the_page(),
             ws_url=self.state.ws_url,
             turn_detection=rx.cond(self.state.push_to_talk, "push_to_talk", "server_vad"),
             barge_in=self.state.barge_in,
@@ -285,6 +285,12 @@ class VoiceLoop(AppCommands):
             on_error=self.state.failed,
             on_device=self.state.devices_changed,
         )
+
+    def _path_of_the_page(self) -> Any:
+        """What the server says when the page comes alive: an export was made elsewhere, and knows
+        only what was set there."""
+        told = self.state.socket_path
+        return rx.cond(told, told, get_config().prepend_backend_path(self.settings.path))
 
     def talk_button(self) -> rx.Component:
         """The button, with the component that does the talking."""

@@ -53,6 +53,8 @@ class VoiceAudio(rx.Component):
 
     server_url: rx.Var[str]
     path: rx.Var[str]
+    """Where the server has its socket. A text is put behind Reflex's `backend_path`; a var is
+    taken as it is."""
     capture_url: rx.Var[str]
     playback_url: rx.Var[str]
 
@@ -87,12 +89,14 @@ class VoiceAudio(rx.Component):
                 "controls find it by that."
             )
         path = props.pop("path", DEFAULT_PATH)
+        if isinstance(path, str):
+            path = get_config().prepend_backend_path(path)
         complete: dict[str, Any] = {
             "capture": True,
             "playback": True,
             "connect": True,
             "server_url": WebsocketTargetURL.create().to(str),
-            "path": get_config().prepend_backend_path(path),
+            "path": path,
             "capture_url": CAPTURE_WORKLET,
             "playback_url": PLAYBACK_WORKLET,
             **props,

@@ -414,7 +414,18 @@ def test_a_server_that_loses_every_session_is_given_up(page: Page, component: Co
     assert page.devices.requests[0][1] is not None
 
 
-def test_a_server_that_is_not_there_is_said(page: Page, component: Component) -> None:
+@pytest.mark.parametrize(
+    ("props", "code"),
+    [
+        ({}, "path_refused"),
+        ({"path": "/_event/voice"}, "server_unreachable"),
+        ({"wsUrl": "wss://voice.test/voice"}, "server_unreachable"),
+    ],
+)
+def test_a_socket_that_never_opens_though_the_ticket_came_is_held_back_on_the_way(
+    page: Page, component: Component, props: dict[str, str], code: str
+) -> None:
+    component.props.update(props)
     component.talk()
     component.allow()
     component.load()
@@ -422,7 +433,7 @@ def test_a_server_that_is_not_there_is_said(page: Page, component: Component) ->
     for _ in range(3):
         page.socket.break_off()
         page.advance(2_000)
-    assert component.errors == ["server_unreachable"]
+    assert component.errors == [code]
     assert component.statuses[-1] == "error"
     [error] = component.of("onError")
     assert error["recoverable"] is True

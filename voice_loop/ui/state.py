@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Final, TypedDict, cast
 
 import anyio
 import reflex as rx
+from reflex.config import get_config
 from reflex.event import EventHandler, EventSpec
 from reflex_voice_audio import api
 
@@ -54,6 +55,7 @@ class VoiceMixin(OverlayMixin, rx.State, mixin=True):
     voice: str = ""
     session_id: str = ""
     ws_url: str = ""
+    socket_path: str = ""
     error_code: str = ""
     error_message: str = ""
     error_recoverable: bool = True
@@ -172,6 +174,7 @@ class VoiceMixin(OverlayMixin, rx.State, mixin=True):
             return
         settings = loop.settings
         self.ws_url = settings.ws_url or ""
+        self.socket_path = get_config().prepend_backend_path(settings.path)
         self.provider = settings.active_provider
         self.model = settings.openai_model if self.provider == "openai" else ""
         if not self._welcomed:

@@ -116,7 +116,19 @@ class Conversation:
             self.finish("error", error["code"])
 
     def on_failure(self, code: str) -> None:
+        if code == "server_unreachable" and self.is_held_back():
+            code = "path_refused"
         self.fail(failure(code))
+
+    def is_held_back(self) -> bool:
+        """No socket ever opened, though the ticket came: Reflex's own socket gets through, and
+        something on the way does not know the voice's path."""
+        props = self.voice.props()
+        if self.ready is not None or self.socket.was_opened is True:
+            return False
+        if props.wsUrl is not None and props.wsUrl != "":
+            return False
+        return len(props.path.split("/_event/")) == 1
 
     def on_trouble(self, code: str) -> None:
         """Something is wrong, but the conversation goes on."""

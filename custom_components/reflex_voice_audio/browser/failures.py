@@ -49,6 +49,13 @@ FAILURES: dict[str, list[Any]] = {
         True,
         3000,
     ],
+    "path_refused": [
+        "The voice connection does not get through to the server. Check the network, then click "
+        "Talk again. If that does not help, whoever runs this site sets VOICE_PATH=/_event/voice "
+        "on the server, or lets WebSockets through to its voice path.",
+        True,
+        3000,
+    ],
     "session_renewed": [
         "The connection was away too long. A new conversation goes on from here.",
         True,
