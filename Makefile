@@ -25,11 +25,12 @@ test: $(STAMPS)/test browser redis ## set up, check, and run every test with the
 	@$(MAKE) --no-print-directory check
 	$(BIN)/python -m pytest --cov --cov-report=term --durations=15
 
-check: $(STAMPS)/test ## ruff, mypy strict, import layers
+check: $(STAMPS)/test ## ruff, mypy strict, import layers, audit of the dependencies
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q tests/contracts/test_layers.py
+	$(BIN)/python -m tests.contracts.audit
 
 unit: $(STAMPS)/test redis ## the tests that need no browser
 	$(BIN)/python -m pytest -m "not browser"
