@@ -114,7 +114,7 @@ def licence(package: Distribution) -> str:
         if line.startswith(prefix)
     ]
     (text, *_) = metadata.get_all("License") or [""]
-    text = text.strip().partition("\n")[0]
+    text = str(text).strip().partition("\n")[0]
     if re.fullmatch(r"[\w.+-]+( (AND|OR) [\w.+-]+)+", text):
         return text
     said = classifiers or [text]
