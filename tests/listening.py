@@ -63,3 +63,43 @@ def windows_in_place(
         if float(np.sqrt(np.mean(np.square(piece, dtype=np.float64)))) > loud:
             figures.append(correlation(piece, recording[start + at : start + at + window]))
     return figures
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where the windows of a sound lie in a recording of it."""
+
+    lags: list[int]
+    """Of each window that was found, in order."""
+    torn: int
+    """Windows that are nowhere in one piece."""
+    spread: int
+    """Samples by which a place may be found beside the true one."""
+
+    def assert_whole(self, *, pauses: int) -> None:
+        """All was heard, once and in order, with at most so many pauses in it."""
+        assert self.torn <= 2 * pauses, f"{self.torn} places are torn by {pauses} pauses"
+        steps = [b - a for a, b in zip(self.lags, self.lags[1:], strict=False)]
+        assert min(steps, default=0) >= -self.spread, f"sound is missing: {steps}"
+        later = sum(step > self.spread for step in steps)
+        assert later <= pauses, f"{later} pauses, {pauses} are known"
+
+
+def windows_in_order(
+    sent: Samples, recording: Samples, rate_hz: int, *, window_s: float = 0.5
+) -> Places:
+    """Each window of `sent` that sounds, looked for by itself: for answers that paused."""
+    window = int(window_s * rate_hz)
+    loud = float(np.sqrt(np.mean(np.square(sent, dtype=np.float64)))) * 0.1
+    lags: list[int] = []
+    torn = 0
+    for at in range(0, len(sent) - window, window):
+        piece = sent[at : at + window]
+        if float(np.sqrt(np.mean(np.square(piece, dtype=np.float64)))) < loud:
+            continue
+        match = find(piece, recording)
+        if match.correlation > 0.97:
+            lags.append(match.lag - at)
+        else:
+            torn += 1
+    return Places(lags, torn, rate_hz // 1_000)

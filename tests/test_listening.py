@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
-from tests.listening import find, resample, windows_in_place
+from tests.listening import find, resample, windows_in_order, windows_in_place
 
 RATE_HZ = 48_000
 
@@ -30,6 +31,18 @@ def test_a_few_lost_samples_in_the_middle_are_noticed() -> None:
     cut = np.concatenate([piece[:70_000], piece[70_100:], np.zeros(300, np.float32)])
     assert min(windows_in_place(piece, whole, 0, RATE_HZ)) > 0.999
     assert min(windows_in_place(piece, cut, 0, RATE_HZ)) < 0.5
+
+
+def test_a_pause_is_told_from_a_loss_and_from_a_repetition() -> None:
+    piece = tone_of_noise(4)
+    pause = np.zeros(9_600, np.float32)
+    paused = np.concatenate([piece[:70_000], pause, piece[70_000:]])
+    windows_in_order(piece, paused, RATE_HZ).assert_whole(pauses=1)
+    with pytest.raises(AssertionError, match="torn"):
+        windows_in_order(piece, paused, RATE_HZ).assert_whole(pauses=0)
+    lost = np.concatenate([piece[:48_000], piece[72_000:]])
+    with pytest.raises(AssertionError, match="missing"):
+        windows_in_order(piece, lost, RATE_HZ).assert_whole(pauses=1)
 
 
 def test_resampling_keeps_a_tone() -> None:

@@ -19,7 +19,7 @@ from tests.browser.served_app import ServedApp, free_port, serve
 from tests.browser.visitor import LIVE, Visitor
 from tests.faults.proxy import FaultProxy
 from tests.faults.realtime import misbehaving, settings_for
-from tests.listening import find, resample
+from tests.listening import resample, windows_in_order
 from tests.speech import Samples, sounding_s
 from voice_loop.errors import ERRORS
 from voice_loop.local import Faults, LocalOptions
@@ -92,25 +92,9 @@ def assert_heard_in_order(visitor: Visitor, sent: Samples, *, pauses: int) -> No
     """All of `sent` is in the recording, in order and once, with at most so many pauses in it."""
     tape = visitor.heard()
     wanted = resample(sent, 24_000, tape.rate_hz)
-    window = tape.rate_hz // 2
-    loud = 0.1 * float(np.sqrt(np.mean(np.square(wanted))))
-    lags: list[int] = []
-    torn = 0
-    for start in range(0, len(wanted) - window, window):
-        piece = wanted[start : start + window]
-        if float(np.sqrt(np.mean(np.square(piece)))) < loud:
-            continue
-        match = find(piece, tape.samples)
-        if match.correlation > 0.97:
-            lags.append(match.lag - start)
-        else:
-            torn += 1
-    assert torn <= 2 * pauses, "only the places of the pauses may be torn"
-    assert len(lags) > 5
-    spread = tape.rate_hz // 1_000
-    steps = [b - a for a, b in zip(lags, lags[1:], strict=False)]
-    assert min(steps) >= -spread, "sound came again"
-    assert sum(step > spread for step in steps) <= pauses
+    places = windows_in_order(wanted, tape.samples, tape.rate_hz)
+    assert len(places.lags) > 5
+    places.assert_whole(pauses=pauses)
     heard_s, sent_s = (
         sounding_s(tape.samples, tape.rate_hz),
         sounding_s(wanted, tape.rate_hz),
@@ -131,8 +115,7 @@ def test_a_socket_that_breaks_in_mid_answer_is_taken_up_and_nothing_is_lost_or_r
     visitor = arrive(served.url, microphone=QUIET)
     hear_the_story(visitor)
     proxy.cut()
-    visitor.wait_for_status("reconnecting")
-    visitor.wait_for_status("speaking")
+    # The page may be back before it could show that it had been away.
     visitor.wait_for_answers(1)
     first, second = greetings(visitor)
     assert (second.resumed, second.session_id) == (True, first.session_id)
