@@ -14,9 +14,11 @@ import anyio
 import reflex as rx
 
 from voice_loop.config import Settings
+from voice_loop.event_bus import Subscription
 from voice_loop.latency.clock import Clock
 from voice_loop.providers.base import SessionSettings, ToolSpec
 from voice_loop.server.mount import session_settings
+from voice_loop.session.facts import Fact
 from voice_loop.session.session import Session
 from voice_loop.ui.board import Board, history, merged, with_tools
 from voice_loop.ui.overlay_feed import OverlayFeed, begin_feed
@@ -86,17 +88,17 @@ class StateBridge:
                 changed = board.add(fact)
                 for more in facts.take_all():
                     changed = board.add(more) or changed
-                if not (changed or failures or board.due):
-                    continue
-                try:
-                    await self._write(session.client_token, board)
-                except Exception:
-                    failures += 1
-                    if failures > MAX_FAILED_WRITES:
-                        raise
-                else:
-                    board, failures = Board(feed=feed), 0
-                await anyio.sleep(COALESCE_S)
+                due = changed or failures > 0 or board.due
+                while due:
+                    try:
+                        await self._write(session.client_token, board)
+                    except Exception:
+                        failures += 1
+                        if failures > MAX_FAILED_WRITES:
+                            raise
+                    else:
+                        board, failures = Board(feed=feed), 0
+                    due = await _coalesce(facts, board)
         if feed.close() or failures:
             await self._write(session.client_token, board)
 
@@ -111,6 +113,16 @@ class StateBridge:
                 board.feed.watched = state.overlay_open
                 if board.due:
                     fill(state, board.feed)
+
+
+async def _coalesce(facts: Subscription[Fact], board: Board) -> bool:
+    """Note what comes in the pause between two writes, at once: its log tells when it came. Whether
+    there is something to show."""
+    changed = False
+    with anyio.move_on_after(COALESCE_S):
+        async for fact in facts:
+            changed = board.add(fact) or changed
+    return changed
 
 
 def show(state: VoiceState, board: Board) -> None:

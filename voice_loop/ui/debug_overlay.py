@@ -32,6 +32,7 @@ from voice_loop.ui.waterfall_view import waterfall_view
 
 PANEL_ID: Final = "voice-figures"
 SCOPE: Final = "voice-fact"
+PROVIDERS: Final = (("openai", "OpenAI"), ("local", "offline assistant"))
 HINT: Final = "These explain themselves in the same way."
 
 
@@ -147,8 +148,10 @@ def _session(state: type[VoiceState]) -> rx.Component:
     return _list(
         _fact("Connection", rx.match(state.status, *named, state.status)),
         _fact("Session age", rx.cond(state.session_age != "", state.session_age, "–")),
-        _fact("Provider", rx.cond(state.provider != "", state.provider, "–")),
-        _fact("Model", rx.cond(state.model != "", state.model, "–")),
+        _fact("Provider", rx.match(state.provider, *PROVIDERS, "–")),
+        _fact(
+            "Model", rx.match(state.provider, ("local", "built in"), ("openai", state.model), "–")
+        ),
         _fact("Voice", rx.cond(state.voice != "", state.voice, "–")),
         _fact("Session", rx.cond(state.session_id != "", state.session_id, "–")),
         label="Session",

@@ -127,7 +127,8 @@ def _session(fact: Fact) -> tuple[str, int, str] | None:
 def _playback(report: PlaybackReport) -> tuple[str, int, str] | None:
     if report.phase not in _PHASES:
         return None
-    return "playback", report.turn, f"{report.phase}, {ms(report.played_ms, unit=True)} heard"
+    heard = f", {ms(report.played_ms, unit=True)} heard" if report.played_ms > 0 else ""
+    return "playback", report.turn, f"{report.phase}{heard}"
 
 
 def _line(update: TranscriptUpdate) -> tuple[str, int, str] | None:
@@ -153,10 +154,11 @@ def _figures(metrics: Mapping[str, Any]) -> tuple[str, int, str] | None:
 
 
 class EventLog:
-    """The newest `KEPT` lines of one session, numbered from 1."""
+    """The newest `KEPT` lines of one session, numbered from 1 as they came."""
 
     def __init__(self) -> None:
-        self._lines: deque[LogEntry] = deque(maxlen=KEPT)
+        self._lines: deque[tuple[float, LogEntry]] = deque(maxlen=KEPT)
+        self._figures = ""
         self.count = 0
         """Lines so far, those that are gone included."""
 
@@ -166,14 +168,19 @@ class EventLog:
         if words is None:
             return False
         kind, turn, text = words
+        if kind == "figures" and text == self._figures:
+            # A turn's figures are told with each of its later events, changed or not.
+            return False
+        self._figures = text if kind == "figures" else self._figures
         self.count += 1
         at = f"{max(0.0, age_ms) / 1000:.3f}"
-        self._lines.append(LogEntry(number=self.count, at=at, kind=kind, turn=turn, text=text))
+        entry = LogEntry(number=self.count, at=at, kind=kind, turn=turn, text=text)
+        self._lines.append((age_ms, entry))
         return True
 
     def lines(self) -> list[LogEntry]:
-        """All that are kept, oldest first."""
-        return list(self._lines)
+        """All that are kept, by when they happened: it may be told later."""
+        return [line for _, line in sorted(self._lines, key=lambda kept: kept[0])]
 
 
 def matching(lines: Iterable[LogEntry], kind: str = ALL, text: str = "") -> list[LogEntry]:

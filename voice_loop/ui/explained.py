@@ -12,7 +12,7 @@ from typing import Any
 
 import reflex as rx
 
-from voice_loop.ui.theme import FOCUS, Style, colour
+from voice_loop.ui.theme import FOCUS, NARROW, Style, colour
 
 _ROW = "data-explained"
 
@@ -59,7 +59,12 @@ def explanations(scope: str, rows: Any, hint: str) -> rx.Component:
                 style={"margin": "0", "display": "none"},
             ),
         ),
-        style={"min_height": "3.9em", "font_size": "0.8125rem", "color": colour("soft")},
+        style={
+            "min_height": "3em",
+            "font_size": "0.8125rem",
+            "color": colour("soft"),
+            NARROW: {"min_height": "6em"},
+        },
     )
 
 

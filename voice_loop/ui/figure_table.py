@@ -39,6 +39,7 @@ def _cell(head: str, content: Any, area: str, **style: Any) -> rx.Component:
                 "&::before": {
                     "content": "attr(data-head) ' '",
                     "font_size": "0.75rem",
+                    "font_weight": "400",
                     "color": colour("soft"),
                     "font_family": "inherit",
                 },
@@ -63,7 +64,6 @@ def _verdict(verdict: Any) -> rx.Component:
 
 
 def _row(row: Any) -> rx.Component:
-    plain: Style = {NARROW: {"&::before": {"content": "none"}}}
     return rx.el.tr(
         rx.el.th(
             explained_name(SCOPE, row["key"], row["name"]),
@@ -96,7 +96,6 @@ def _row(row: Any) -> rx.Component:
         style={
             "border_top": f"1px solid {colour('line')}",
             "&:hover": {"background": colour("raised")},
-            **plain,
             NARROW: {
                 "display": "grid",
                 "grid_template_columns": "1fr 1fr 1fr",

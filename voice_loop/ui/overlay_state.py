@@ -142,7 +142,7 @@ def _note(state: OverlayMixin, feed: OverlayFeed | None, found: int) -> str:
         of += f", newest {event_log.SHOWN} shown"
     if not state.log_paused:
         return of
-    last = state._log[-1]["number"] if state._log else 0
+    last = max((line["number"] for line in state._log), default=0)
     return f"{of}. Paused; {feed.log.count - last if feed else 0:,} new since."
 
 

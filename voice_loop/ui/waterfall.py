@@ -29,7 +29,7 @@ CHAIN: Final[tuple[tuple[str, str], ...]] = (
     ("first_sound", "Audible"),
 )
 _PLACE: Final = {SPEECH_END: -1, **{mark: place for place, (mark, _) in enumerate(CHAIN)}}
-_NO_MARK: Final = "no mark parts it: within the next step"
+_NO_MARK: Final = "no mark parts it from the next step"
 
 
 class Step(TypedDict):
@@ -151,4 +151,7 @@ def caption(metrics: Mapping[str, Any]) -> str:
     whole = sum(stage["ms"] for stage in _stages(metrics))
     if not isinstance(turn, int):
         return ""
-    return f"Turn {turn}: {ms(whole, unit=True)}" if whole else f"Turn {turn}"
+    if not whole:
+        return f"Turn {turn}"
+    began = "your last sound" if _before(metrics) is not None else "the end of your turn"
+    return f"Turn {turn}: {ms(whole, unit=True)} from {began} to the end of the last known step"

@@ -87,6 +87,7 @@ def _shares(state: type[VoiceState]) -> rx.Component:
         rx.el.div(
             rx.el.div(rx.foreach(state.shares, _piece), aria_hidden="true", style=whole),
             rx.el.ul(
+                rx.el.li("First sound, by owner:"),
                 rx.foreach(state.shares, _legend),
                 aria_label="Who took how much of the first sound",
                 style=below,
@@ -180,7 +181,12 @@ def waterfall_view(state: type[VoiceState]) -> rx.Component:
             rx.el.span(
                 state.steps_caption, style={"color": colour("soft"), "font_size": "0.8125rem"}
             ),
-            style={"display": "flex", "align_items": "baseline", "gap": "0.75rem"},
+            style={
+                "display": "flex",
+                "flex_wrap": "wrap",
+                "align_items": "baseline",
+                "gap": "0 0.75rem",
+            },
         ),
         rx.cond(
             count(state.steps) > 0,
