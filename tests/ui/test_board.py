@@ -8,7 +8,17 @@ from hypothesis import strategies as st
 from voice_loop.protocol.events import MetricsUpdate, ToolUpdate, TranscriptUpdate, TurnState
 from voice_loop.providers.base import HistoryItem
 from voice_loop.session.facts import SessionStarted
-from voice_loop.ui.board import MAX_LINES, Board, Line, as_cut, history, merged, with_tools
+from voice_loop.ui.board import (
+    MAX_LINES,
+    Board,
+    Line,
+    as_cut,
+    as_left,
+    as_text,
+    history,
+    merged,
+    with_tools,
+)
 
 
 def line(
@@ -88,7 +98,9 @@ def test_a_board_notes_what_can_be_shown_and_nothing_else() -> None:
     assert not board.add(TurnState("speaking", 1))
     assert board.add(line("a", final=False))
     assert board.add(line("a"))
-    assert [update.final for update in board.lines] == [True]
+    assert [line.final for line in board.lines.values() if isinstance(line, TranscriptUpdate)] == [
+        True
+    ]
     assert board.add(ToolUpdate("c1", "lights", "running", 1))
     assert board.add(MetricsUpdate({"ttfb_ms": 120}))
     assert board.metrics == {"ttfb_ms": 120}
@@ -99,6 +111,33 @@ def test_a_tool_call_is_one_line_however_often_it_reports() -> None:
     shown = with_tools([], [ToolUpdate("c1", "lights", "running", 1)])
     shown = with_tools(shown, [ToolUpdate("c1", "lights", "done", 1)])
     assert [(tool["name"], tool["state"]) for tool in shown] == [("lights", "done")]
+
+
+def test_a_call_stands_where_it_began_and_changes_there() -> None:
+    call = ToolUpdate("c1", "add_item", "running", 1, '{"text": "milk"}')
+    shown = merged([], [], [line("x", turn=0), call, line("b", "assistant", final=False)])
+    assert (names(shown[0]), names(shown[1])) == (["x", "tool-c1"], ["b"])
+    settled, live = merged(*shown, [ToolUpdate("c1", "add_item", "done", 1), line("a")])
+    assert (names(settled), names(live)) == (["x", "a", "tool-c1"], ["b"])
+    assert (settled[2]["name"], settled[2]["state"]) == ("add item", "done")
+
+
+def test_a_call_that_still_ran_at_the_end_is_not_said_to_have_worked() -> None:
+    settled, _ = merged([], [], [ToolUpdate("c1", "add_item", "running", 1, "{}"), line("a")])
+    call = next(each for each in settled if each["role"] == "tool")
+    assert as_left(call)["state"] == "left"
+    assert call["text"] == ""
+    assert as_left(settled[0] if settled[0] is not call else settled[1])["state"] == ""
+
+
+def test_a_call_is_no_part_of_the_history_and_is_a_line_of_the_file() -> None:
+    call = ToolUpdate("c1", "add_item", "failed", 1, '{"text": "milk"}')
+    settled, _ = merged([], [], [line("a", text="Hi"), call])
+    assert history(settled) == (HistoryItem("user", "Hi"),)
+    assert [as_text(each) for each in settled] == [
+        "You: Hi",
+        '[add item: failed] {"text": "milk"}',
+    ]
 
 
 def test_the_history_is_what_the_page_shows() -> None:

@@ -79,7 +79,7 @@ async def test_what_a_session_learns_stands_in_the_state_of_its_tab(app: rx.App)
     state = await shown(app, "tab-1")
     assert (state.session_id, state.provider, state.voice) == ("s1", "local", "marin")
     assert [line["text"] for line in state.lines] == ["Good morning"]
-    assert [line["text"] for line in state.live] == ["and"]
+    assert [(line["role"], line["text"]) for line in state.live] == [("user", "and"), ("tool", "")]
     assert [tool["name"] for tool in state.tools] == ["lights"]
     assert state.metrics == {"turn": 1}
     assert (await shown(app, "tab-2")).lines == []

@@ -62,11 +62,19 @@ class Taker:
     def message(self, text: str) -> None:
         self.done.append(("message", text))
 
-    def set_instructions(self, instructions: str) -> None:
-        self.done.append(("instructions", instructions))
-
-    def set_tools(self, tools: Sequence[ToolSpec]) -> None:
-        self.done.append(("tools", [(tool.name, tool.description) for tool in tools]))
+    def change(
+        self,
+        *,
+        instructions: str | None = None,
+        tools: Sequence[ToolSpec] | None = None,
+        voice: str | None = None,
+    ) -> None:
+        if instructions is not None:
+            self.done.append(("instructions", instructions))
+        if tools is not None:
+            self.done.append(("tools", [(tool.name, tool.description) for tool in tools]))
+        if voice is not None:
+            self.done.append(("voice", voice))
 
     def interrupt(self) -> None:
         self.done.append(("interrupt", None))

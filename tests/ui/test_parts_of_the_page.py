@@ -18,8 +18,8 @@ from voice_loop.ui.notices import RELOADING, error_card, notice
 from voice_loop.ui.page import DESCRIPTION, TITLE, page
 from voice_loop.ui.phases import LOOKS
 from voice_loop.ui.settings_panel import settings_panel
-from voice_loop.ui.state import MAX_TEXT_CHARS, VoiceState
-from voice_loop.ui.talk_button import talk_dial
+from voice_loop.ui.state import MAX_TEXT_CHARS, VoiceState, settings_button_id
+from voice_loop.ui.talk_button import talk_button, talk_dial
 from voice_loop.ui.transcript import EXAMPLES, transcript
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -114,11 +114,11 @@ def test_lines_that_still_change_are_not_announced() -> None:
     quiet = one(log, aria_live="off")
     assert find(quiet, data_live="true")
     assert not find(quiet, "li")
-    assert len(find(log, "li")) == 1
+    assert len(find(log, "li")) == 2, "the words, and the call of a tool"
 
 
 def test_both_sides_are_named_in_words_and_marks_have_words_too() -> None:
-    line = one(transcript(VoiceState), "li")
+    _, line = find(transcript(VoiceState), "li")
     for words in ("Assistant", "You", "cut", "(typed)"):
         assert words in line.text or words in str(line.data)
 
@@ -156,12 +156,38 @@ def test_the_conversation_can_be_taken_away(label: str, handler: str) -> None:
 # Controls.
 
 
-@pytest.mark.parametrize(("kind", "word"), [("stop", "Stop"), ("mute", "Mute"), ("press", "Hold")])
+@pytest.mark.parametrize(("kind", "word"), [("stop", "Stop"), ("mute", "Mute")])
 def test_controls_are_found_by_the_component_and_not_by_an_event(kind: str, word: str) -> None:
     button = one(buttons(VoiceState, "other"), "button", data_voice=kind)
     assert button.props["data-voice-for"] == "other"
     assert word in button.text or word in str(button.data)
     assert events_of(button) == ""
+
+
+def test_a_call_is_told_with_its_outcome_in_words_and_its_arguments_folded() -> None:
+    call = find(transcript(VoiceState), "li", data_role="tool")[0]
+    for word in ("done", "did not work", "not finished", "running", "Tool:"):
+        assert word in call.text
+    folded = one(call, "details")
+    assert one(folded, "summary").text == "Called with"
+    assert one(folded, "code")
+
+
+def test_a_dial_that_is_held_says_so_and_ends_by_a_button_beside_it() -> None:
+    dial = one(talk_dial("user_speaking", "other", True), "button")
+    assert dial.props["data-voice"] == "press"
+    assert "Let go to send" in dial.text
+    clicked, ends = find(talk_button(VoiceState, "other"), "button")
+    assert ends.text == "End"
+    assert (ends.props["data-voice"], ends.props["data-voice-for"]) == ("talk", "other")
+    assert "holds" in clicked.props["data-voice"]
+
+
+def test_the_settings_are_closed_by_escape_and_the_focus_goes_back() -> None:
+    panel = settings_panel(VoiceState, "other")
+    close = one(panel, "button", data_voice="close")
+    assert "close_settings" in events_of(close)
+    assert one(panel, "button", id=settings_button_id("other")).props["aria-label"] == "Settings"
 
 
 def test_stop_and_mute_are_never_taken_from_the_focus() -> None:
@@ -280,6 +306,8 @@ def test_a_verdict_is_told_by_a_word_and_an_icon() -> None:
         ("other-volume", "set_volume_percent"),
         ("other-barge-in", "set_barge_in"),
         ("other-push-to-talk", "set_push_to_talk"),
+        ("other-voice", "choose_voice"),
+        ("other-wishes", "set_wishes"),
     ],
 )
 def test_every_setting_has_a_field_with_a_label_and_a_handler(field: str, handler: str) -> None:

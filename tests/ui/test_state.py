@@ -21,6 +21,7 @@ from voice_loop.ui import loops
 from voice_loop.ui.board import Board
 from voice_loop.ui.bridge import show
 from voice_loop.ui.state import BLOCKED_MICROPHONE, QUIET_MICROPHONE, VoiceState, state_of
+from voice_loop.ui.tab import with_wishes
 
 
 class FakeLoop:
@@ -262,11 +263,77 @@ def test_panels_open_and_close(state: VoiceState) -> None:
 
 def test_a_browser_can_call_what_a_page_offers_and_nothing_that_writes_the_conversation() -> None:
     assert set(VoiceState.event_handlers) == {
-        "carry", "choose_input", "choose_output", "clear_transcript", "copy_metrics",
+        "carry", "choose_input", "choose_output", "choose_voice", "clear_transcript",
+        "close_settings", "copy_metrics",
         "copy_transcript", "count_down", "devices_changed", "dismiss_error", "download_metrics",
         "download_transcript", "failed",
         "open_overlay_if_asked", "send_text", "set_barge_in", "set_push_to_talk",
-        "set_volume_percent", "setvar", "status_changed", "stop", "ticket_asked", "toggle_mute",
-        "toggle_overlay", "toggle_settings",
+        "set_volume_percent", "set_wishes", "setvar", "status_changed", "stop", "ticket_asked",
+        "toggle_mute", "toggle_overlay", "toggle_settings",
     }  # fmt: skip
     assert not hasattr(VoiceState, "set_lines")
+
+
+def test_another_voice_and_wishes_reach_a_live_conversation_and_stay_for_the_next(
+    state: VoiceState, loop: FakeLoop
+) -> None:
+    loop.settings = Settings(
+        provider="openai", openai_api_key="sk-test-not-a-real-key", instructions="Be kind."
+    )
+    call(state, "status_changed", {"status": "idle"})
+    assert state.voices[0] == state.voice_wish == "marin"
+    assert call(state, "choose_voice", "cedar") is None
+    state.session_id = "s1"
+    assert order(call(state, "choose_voice", "ash"))["command"] == 's1 voice {"text": "ash"}'
+    told = order(call(state, "set_wishes", "  Speak slowly.  "))["command"]
+    assert told.startswith('s1 instructions {"text": "Be kind.')
+    assert told.endswith('Speak slowly."}')
+    assert call(state, "choose_voice", "made-up") is None
+    call(state, "status_changed", {"status": "idle"})
+    assert (state.voice_wish, state.wishes) == ("ash", "Speak slowly.")
+
+
+def test_what_the_app_instructs_later_keeps_the_persons_wishes(
+    state: VoiceState, loop: FakeLoop
+) -> None:
+    state.session_id = "s1"
+    call(state, "set_wishes", "Whisper.")
+    told = order(call(state, "carry", app_order("instructions", text="Sell tea.")))["command"]
+    assert "Sell tea." in told
+    assert told.endswith('Whisper."}')
+    assert with_wishes("Sell tea.", "") == "Sell tea."
+
+
+def test_the_offline_assistant_has_no_voices_to_choose_from(
+    state: VoiceState, loop: FakeLoop
+) -> None:
+    call(state, "status_changed", {"status": "idle"})
+    assert state.voices == []
+
+
+def test_the_button_is_held_as_the_session_goes_and_not_as_the_next_one_will(
+    state: VoiceState, loop: FakeLoop
+) -> None:
+    seen = []
+    for name, argument in (
+        ("status_changed", {"status": "idle"}),
+        ("set_push_to_talk", True),
+        ("set_push_to_talk", False),
+        ("status_changed", {"status": "listening", "turn_detection": "server_vad"}),
+        ("set_push_to_talk", True),
+        ("status_changed", {"status": "idle"}),
+    ):
+        call(state, name, argument)
+        seen.append(state.holds)
+    assert seen == [False, True, False, False, False, True]
+
+
+def test_the_remembered_volume_is_shown(state: VoiceState) -> None:
+    call(state, "devices_changed", {"volume": 0.25, "input_id": "headset"})
+    assert (state.volume, state.input_id) == (0.25, "headset")
+
+
+def test_settings_that_close_give_the_focus_back(state: VoiceState) -> None:
+    call(state, "toggle_settings")
+    assert "voice_settings_button" in str(call(state, "close_settings").args)
+    assert not state.settings_open

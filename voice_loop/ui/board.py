@@ -6,6 +6,7 @@ and not the whole conversation.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final, TypedDict
 
@@ -20,15 +21,21 @@ MAX_HISTORY: Final = 40
 
 
 class Line(TypedDict):
-    """One line of the transcript."""
+    """One line of the transcript: a side's words, or the call of a tool."""
 
     line: str
     role: str
+    """`user`, `assistant` or `tool`."""
     text: str
+    """The words; a tool's arguments, as JSON."""
     final: bool
     interrupted: bool
     typed: bool
     turn: int
+    name: str
+    """Of the tool, as words."""
+    state: str
+    """Of the call: `running`, `done`, `failed`, or `left` when the conversation ended before."""
 
 
 class ToolLine(TypedDict):
@@ -44,7 +51,8 @@ class ToolLine(TypedDict):
 class Board:
     """The facts of one session that wait to be shown."""
 
-    lines: list[TranscriptUpdate] = field(default_factory=list)
+    lines: dict[str, TranscriptUpdate | ToolUpdate] = field(default_factory=dict)
+    """By id, in the order in which they began."""
     tools: list[ToolUpdate] = field(default_factory=list)
     metrics: dict[str, Any] | None = None
     started: SessionStarted | None = None
@@ -62,9 +70,10 @@ class Board:
             self.feed.add(fact)
         match fact:
             case TranscriptUpdate():
-                self.lines = [line for line in self.lines if line.line != fact.line] + [fact]
+                self.lines[fact.line] = fact
             case ToolUpdate():
                 self.tools.append(fact)
+                self.lines[_id(fact)] = fact
             case MetricsUpdate():
                 self.metrics = dict(fact.metrics)
             case SessionStarted():
@@ -75,25 +84,19 @@ class Board:
 
 
 def merged(
-    settled: list[Line], live: list[Line], updates: list[TranscriptUpdate]
+    settled: list[Line], live: list[Line], updates: Iterable[TranscriptUpdate | ToolUpdate]
 ) -> tuple[list[Line], list[Line]]:
-    """Settled and changing lines after `updates`, in the order in which the lines began."""
+    """Settled and changing lines after `updates`, in the order in which the lines began. The call
+    of a tool holds nothing up: it stands among the settled ones while it runs."""
     lines = [*settled, *live]
     for update in updates:
-        known = next((i for i, line in enumerate(lines) if line["line"] == update.line), None)
-        if update.removed or (update.final and not update.text.strip()):
+        name = _id(update)
+        known = next((i for i, line in enumerate(lines) if line["line"] == name), None)
+        line = _line(update)
+        if line is None:
             if known is not None:
                 del lines[known]
             continue
-        line = Line(
-            line=update.line,
-            role=update.role,
-            text=update.text,
-            final=update.final,
-            interrupted=update.interrupted,
-            typed=update.typed,
-            turn=update.turn,
-        )
         if known is None:
             lines.insert(_place(lines, line), line)
         else:
@@ -102,12 +105,45 @@ def merged(
     return lines[:first_open][-MAX_LINES:], lines[first_open:][-MAX_LINES:]
 
 
+def _id(update: TranscriptUpdate | ToolUpdate) -> str:
+    return update.line if isinstance(update, TranscriptUpdate) else f"tool-{update.call_id}"
+
+
+def _line(update: TranscriptUpdate | ToolUpdate) -> Line | None:
+    """As it is shown; None for what is to vanish."""
+    if isinstance(update, ToolUpdate):
+        return Line(
+            line=_id(update),
+            role="tool",
+            text=update.arguments if update.arguments.strip() not in ("", "{}") else "",
+            final=True,
+            interrupted=False,
+            typed=False,
+            turn=update.turn,
+            name=update.name.replace("_", " "),
+            state=update.state,
+        )
+    if update.removed or (update.final and not update.text.strip()):
+        return None
+    return Line(
+        line=update.line,
+        role=update.role,
+        text=update.text,
+        final=update.final,
+        interrupted=update.interrupted,
+        typed=update.typed,
+        turn=update.turn,
+        name="",
+        state="",
+    )
+
+
 def _place(lines: list[Line], line: Line) -> int:
     """Where a new line goes: the user's words are often recognised while the answer to them
-    already runs, and belong before it."""
+    already runs, and belong before it and before the tools it called."""
     at = len(lines)
     if line["role"] == "user":
-        while at and lines[at - 1]["role"] == "assistant" and lines[at - 1]["turn"] == line["turn"]:
+        while at and lines[at - 1]["role"] != "user" and lines[at - 1]["turn"] == line["turn"]:
             at -= 1
     return at
 
@@ -127,10 +163,23 @@ def as_cut(line: Line) -> Line:
     return Line(**{**line, "final": True, "interrupted": line["role"] == "assistant"})
 
 
+def as_left(line: Line) -> Line:
+    """A settled line at the end of its session: nobody hears any more how a call went."""
+    return Line(**{**line, "state": "left"}) if line["state"] == "running" else line
+
+
+def as_text(line: Line) -> str:
+    """For the clipboard and the file."""
+    if line["role"] == "tool":
+        return f"[{line['name']}: {line['state']}] {line['text']}".rstrip()
+    who = "You" if line["role"] == "user" else "Assistant"
+    return f"{who}: {line['text']}{' [cut]' if line['interrupted'] else ''}"
+
+
 def history(lines: list[Line]) -> tuple[HistoryItem, ...]:
     """What a new connection is told of the conversation that the page shows."""
     return tuple(
         HistoryItem("user" if line["role"] == "user" else "assistant", line["text"])
         for line in lines[-MAX_HISTORY:]
-        if line["text"].strip()
+        if line["text"].strip() and line["role"] != "tool"
     )

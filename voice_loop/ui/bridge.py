@@ -24,6 +24,7 @@ from voice_loop.ui.board import Board, history, merged, with_tools
 from voice_loop.ui.overlay_feed import OverlayFeed, begin_feed
 from voice_loop.ui.overlay_state import fill
 from voice_loop.ui.state import VoiceState
+from voice_loop.ui.tab import with_wishes
 
 COALESCE_S: Final = 0.1
 MAX_FAILED_WRITES: Final = 20
@@ -62,7 +63,10 @@ class StateBridge:
             state = await root.get_state(self._state)
             return dataclasses.replace(
                 settings,
-                instructions=state._instructions or settings.instructions,
+                instructions=with_wishes(
+                    state._instructions or settings.instructions, state.wishes
+                ),
+                voice=state.voice_wish or settings.voice,
                 tools=self._offered(state._offered),
                 history=history(list(state.lines)),
             )
@@ -137,7 +141,7 @@ def show(state: VoiceState, board: Board) -> None:
         state.model = board.started.model
         state.voice = board.started.voice
     if board.lines:
-        state.lines, state.live = merged(list(state.lines), list(state.live), board.lines)
+        state.lines, state.live = merged(list(state.lines), list(state.live), board.lines.values())
     if board.tools:
         state.tools = with_tools(list(state.tools), board.tools)
     if board.metrics is not None:

@@ -1,6 +1,6 @@
-"""What a person does besides talking: stop the answer, mute, hold to talk, type.
+"""What a person does besides talking: stop the answer, mute, type, end.
 
-Stop, mute and hold act in the browser at once, found by `data-voice`; no event, no server. They
+Stop, mute and end act in the browser at once, found by `data-voice`; no event, no server. They
 stay where they are for the whole conversation and are only `aria-disabled` when there is nothing to
 do, so that the keyboard's focus never falls into nothing.
 """
@@ -49,33 +49,16 @@ def _not(condition: Any) -> Any:
     return rx.cond(condition, "false", "true")
 
 
-def hold_button(state: type[VoiceState], component_id: str) -> rx.Component:
-    """Hold it, speak, let go; only with push-to-talk."""
-    held: Style = {
-        "min_height": "56px",
-        "padding": "0 1.75rem",
-        "user_select": "none",
-        "-webkit-user-select": "none",
-        "touch_action": "none",
-        "border_color": colour("ink"),
-        "&:active": {
-            "background": colour("ember"),
-            "border_color": colour("ember"),
-            "color": colour("on-colour"),
-        },
-    }
-    return rx.cond(
-        state.push_to_talk,
-        _control("press", component_id, icon("hand"), "Hold to talk", style=held),
-    )
+def end_button(component_id: str) -> rx.Component:
+    """Ends the conversation, where the Talk button is held and not clicked."""
+    return _control("talk", component_id, icon("phone-off", 16), "End")
 
 
 def buttons(state: type[VoiceState], component_id: str) -> rx.Component:
-    """Stop and mute, and the button to hold."""
+    """Stop and mute."""
     status: Any = state.status
     talking = one_of(status, (*LIVE, "reconnecting"))
     return rx.el.div(
-        hold_button(state, component_id),
         _control(
             "stop",
             component_id,

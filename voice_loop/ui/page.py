@@ -12,11 +12,11 @@ import reflex as rx
 from reflex.config import get_config
 
 from voice_loop.ui.badge import provider_badge
-from voice_loop.ui.controls import buttons, composer, one_of
+from voice_loop.ui.controls import buttons, composer, end_button, one_of
 from voice_loop.ui.debug_overlay import debug_overlay, figures_button
 from voice_loop.ui.notices import error_card, notice
 from voice_loop.ui.parts import icon, stack
-from voice_loop.ui.phases import LIVE, LOOKS
+from voice_loop.ui.phases import HOLD, LIVE, LOOKS, MUTED
 from voice_loop.ui.settings_panel import settings_panel
 from voice_loop.ui.state import VoiceState
 from voice_loop.ui.talk_button import talk_dial
@@ -137,7 +137,9 @@ def _words(state: type[VoiceState], status: Any) -> rx.Component:
     """What is going on, for the eye; and, less often, for the ear."""
     typing: Any = (status == "listening") & ~rx.Var.create(state.microphone)
     headlines = [(name, look.headline) for name, look in LOOKS.items()]
-    details = [(name, look.detail) for name, look in LOOKS.items()]
+    details = rx.match(status, *((name, look.detail) for name, look in LOOKS.items()), "")
+    held = rx.match(status, *((name, detail) for name, (_, detail) in HOLD.items()), "")
+    muted: Any = rx.Var.create(state.muted) & one_of(status, LIVE) & ~typing
     # While somebody talks, a screen reader says nothing: it would talk into the microphone.
     announced = [
         (name, ON_AIR if name in LIVE else f"{look.headline}. {look.detail}")
@@ -157,7 +159,7 @@ def _words(state: type[VoiceState], status: Any) -> rx.Component:
             },
         ),
         rx.el.p(
-            rx.cond(typing, TYPING, rx.match(status, *details, "")),
+            rx.cond(typing, TYPING, rx.cond(muted, MUTED, rx.cond(state.holds, held, details))),
             style={
                 "margin": "0.375rem 0 0",
                 "font_size": "1.0625rem",
@@ -198,6 +200,10 @@ def _glow() -> rx.Component:
 
 
 _ROW: Final[Style] = {
+    "display": "flex",
+    "flex_wrap": "wrap",
+    "justify_content": "center",
+    "gap": "0.625rem",
     # Its place is kept, so that the dial does not jump; for an error, or on top of the transcript,
     # it is given.
     '&[data-usable="false"]': {"visibility": "hidden"},
@@ -208,15 +214,19 @@ _ROW: Final[Style] = {
 
 def _stage(voice: Voice, status: Any) -> rx.Component:
     talking = one_of(voice.state.status, (*LIVE, "reconnecting"))
-    usable: Any = talking | voice.state.push_to_talk
+    connecting: Any = one_of(voice.state.status, ("connecting",)) & voice.state.holds
+    usable: Any = talking | connecting
     return rx.el.section(
         rx.el.div(
             rx.el.div(
-                _glow(), talk_dial(status, voice.component_id), style={"position": "relative"}
+                _glow(),
+                talk_dial(status, voice.component_id, voice.state.holds),
+                style={"position": "relative"},
             ),
             _words(voice.state, status),
             rx.el.div(
                 buttons(voice.state, voice.component_id),
+                rx.cond(voice.state.holds, end_button(voice.component_id)),
                 custom_attrs={
                     "data-usable": rx.cond(usable, "true", "false"),
                     "data-failed": rx.cond(voice.state.error_code == "", "false", "true"),

@@ -9,7 +9,7 @@ from typing import Any
 
 import reflex as rx
 
-from voice_loop.ui.theme import SERIF, VISUALLY_HIDDEN, Style, colour
+from voice_loop.ui.theme import CALM, SERIF, VISUALLY_HIDDEN, Style, colour
 
 
 def card(**extra: Any) -> Style:
@@ -58,3 +58,28 @@ def count(values: Any) -> Any:
 def icon(name: str, size: int = 18) -> rx.Component:
     """An icon in the page's weight of line, not read out."""
     return seen_only(rx.icon(name, size=size, stroke_width=1.75))
+
+
+def caret() -> rx.Component:
+    """Three dots that breathe at the end of what is still being said."""
+    dot: Style = {
+        "width": "0.3rem",
+        "height": "0.3rem",
+        "border_radius": "50%",
+        "background": "currentColor",
+        "@keyframes vl-breathe": {"0%, 100%": {"opacity": "0.25"}, "40%": {"opacity": "1"}},
+        "animation": "vl-breathe 1.2s ease-in-out infinite",
+        CALM: {"animation": "none"},
+    }
+    dots = [rx.el.span(style={**dot, "animation_delay": f"{step * 160}ms"}) for step in range(3)]
+    return rx.el.span(
+        *dots,
+        aria_hidden="true",
+        style={
+            "display": "inline-flex",
+            "gap": "0.25rem",
+            "margin_left": "0.4rem",
+            "vertical_align": "0.1em",
+            "color": colour("soft"),
+        },
+    )

@@ -53,6 +53,20 @@ LOOKS: Final[dict[str, Look]] = {
     "error": Look("triangle-alert", "Talk", "That did not work", "See below what happened.", "22%"),
 }
 
+HOLD: Final[dict[str, tuple[str, str]]] = {
+    "idle": ("Hold to talk", "Hold the button, or Space on it, and speak."),
+    "connecting": ("Hold to talk", "Allow the microphone if you are asked, then hold again."),
+    "listening": ("Hold to talk", "Hold the button while you speak, or type."),
+    "user_speaking": ("Let go to send", "Slide off the button to throw it away."),
+    "thinking": ("Hold to talk", "One moment."),
+    "speaking": ("Hold to talk", "Hold the button to interrupt."),
+    "reconnecting": ("Hold to talk", "The connection broke. Your words are kept."),
+    "error": ("Hold to talk", "See below what happened."),
+}
+"""The same with push-to-talk: label of the button, and what the person can do."""
+
+MUTED: Final = "You are muted: the assistant does not hear you."
+
 LIVE: Final = ("listening", "user_speaking", "thinking", "speaking")
 """The statuses in which a conversation is going on."""
 

@@ -1,7 +1,8 @@
-"""Devices, volume and turn-taking, behind one button.
+"""Devices, volume, voice, wishes and turn-taking, behind one button.
 
 Native controls: they work with every keyboard, screen reader and phone, and need no theme of the
-host app. What is chosen is remembered by the browser; nothing here starts or ends a conversation.
+host app. Devices and volume are remembered by the browser; nothing here starts or ends a
+conversation. Escape closes it (the component finds `data-voice="close"`).
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ from typing import Any, Final
 import reflex as rx
 
 from voice_loop.ui.parts import card, count, icon, small_title, stack
-from voice_loop.ui.state import VoiceState
+from voice_loop.ui.state import VoiceState, settings_button_id
+from voice_loop.ui.tab import MAX_WISHES_CHARS
 from voice_loop.ui.theme import CALM, FOCUS, NARROW, Style, colour, icon_button, surface
 
 VOLUME_DEBOUNCE_MS: Final = 120
@@ -71,6 +73,51 @@ def _devices(label: str, name: str, devices: Any, chosen: Any, handler: Any) -> 
             style=_FIELD,
         ),
         rx.cond(count(devices) == 0, _hint(NO_NAMES, name)),
+    )
+
+
+def _voice(state: type[VoiceState], name: str) -> rx.Component:
+    """Only where there is a choice: the offline assistant has one voice."""
+    choose: Any = state.choose_voice
+    return rx.cond(
+        count(state.voices) > 0,
+        _labelled(
+            "Voice of the assistant",
+            name,
+            rx.el.select(
+                rx.foreach(state.voices, lambda voice: rx.el.option(voice, value=voice)),
+                id=name,
+                value=state.voice_wish,
+                on_change=choose,
+                aria_describedby=f"{name}-hint",
+                style=_FIELD,
+            ),
+            _hint("A conversation goes on with it in its next pause.", name),
+        ),
+    )
+
+
+def _wishes(state: type[VoiceState], name: str) -> rx.Component:
+    keep: Any = state.set_wishes
+    return _labelled(
+        "How it should be",
+        name,
+        rx.el.textarea(
+            id=name,
+            default_value=state.wishes,
+            on_blur=keep,
+            max_length=MAX_WISHES_CHARS,
+            rows=2,
+            placeholder="Speak slowly. Answer in Spanish.",
+            aria_describedby=f"{name}-hint",
+            style={
+                **_FIELD,
+                "padding": "0.5rem 0.75rem",
+                "resize": "vertical",
+                "&::placeholder": {"color": colour("soft"), "opacity": "1"},
+            },
+        ),
+        _hint("In your words, from the next answer on.", name),
     )
 
 
@@ -177,7 +224,8 @@ def _head(state: type[VoiceState]) -> rx.Component:
             icon("x"),
             type="button",
             aria_label="Close the settings",
-            on_click=state.toggle_settings,
+            custom_attrs={"data-voice": "close"},
+            on_click=state.close_settings,
             style=icon_button(),
         ),
         style={"display": "flex", "align_items": "center", "margin_right": "-0.75rem"},
@@ -191,6 +239,8 @@ def _panel(state: type[VoiceState], component_id: str) -> rx.Component:
         _devices("Microphone", source, state.inputs, state.input_id, state.choose_input),
         _devices("Loudspeaker", sink, state.outputs, state.output_id, state.choose_output),
         _volume(state, f"{component_id}-volume"),
+        _voice(state, f"{component_id}-voice"),
+        _wishes(state, f"{component_id}-wishes"),
         _switch(
             "Talk over the answer",
             "Your voice stops it at once. Switch it off in a loud room.",
@@ -200,7 +250,7 @@ def _panel(state: type[VoiceState], component_id: str) -> rx.Component:
         ),
         _switch(
             "Hold to talk",
-            "From the next conversation on: speak while you hold the button.",
+            "From the next conversation on: hold the big button, or Space on it, and speak.",
             f"{component_id}-push-to-talk",
             state.push_to_talk,
             state.set_push_to_talk,
@@ -216,6 +266,7 @@ def settings_panel(state: type[VoiceState], component_id: str) -> rx.Component:
     return rx.el.div(
         rx.el.button(
             icon("sliders-horizontal", 20),
+            id=settings_button_id(component_id),
             type="button",
             aria_label="Settings",
             title="Settings",

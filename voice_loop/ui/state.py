@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Mapping
-from typing import Any, ClassVar, Final, TypedDict, cast
+from typing import Any, Final, TypedDict, cast
 
 import anyio
 import reflex as rx
@@ -18,21 +18,25 @@ from reflex.config import get_config
 from reflex.event import EventHandler, EventSpec
 from reflex_voice_audio import api
 
-from voice_loop.errors import ERRORS, ConfigError, WireError
-from voice_loop.session.session import Session
+from voice_loop.errors import ERRORS, ConfigError
 from voice_loop.ui import countdown
-from voice_loop.ui.board import Line, ToolLine, as_cut
-from voice_loop.ui.loops import Loop, loop_of
+from voice_loop.ui.board import Line, ToolLine, as_cut, as_left, as_text
 from voice_loop.ui.overlay_feed import OverlayFeed, feed_of
 from voice_loop.ui.overlay_state import OverlayMixin
+from voice_loop.ui.tab import LOOP_NAME as LOOP_NAME
+from voice_loop.ui.tab import TabMixin
 
-LOOP_NAME: Final = "voice"
 MAX_TEXT_CHARS: Final = 4_000
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,31}")
 QUIET_MICROPHONE: Final = (
     "Your microphone is silent. Check that it is switched on and the right one is chosen."
 )
 BLOCKED_MICROPHONE: Final = "Your system has muted the microphone."
+
+
+def settings_button_id(component_id: str) -> str:
+    """Id of the button that opens the settings."""
+    return f"{component_id}-settings-button"
 
 
 class Device(TypedDict):
@@ -42,10 +46,9 @@ class Device(TypedDict):
     label: str
 
 
-class VoiceMixin(OverlayMixin, rx.State, mixin=True):
+class VoiceMixin(TabMixin, OverlayMixin, rx.State, mixin=True):
     """The conversation of this tab, as the page shows it: one state for each VoiceLoop."""
 
-    _loop_name: ClassVar[str] = LOOP_NAME
     status: str = "idle"
     lines: list[Line] = []  # noqa: RUF012  # Reflex copies a state's defaults for each tab
     live: list[Line] = []  # noqa: RUF012  # as above
@@ -53,7 +56,6 @@ class VoiceMixin(OverlayMixin, rx.State, mixin=True):
     provider: str = ""
     model: str = ""
     voice: str = ""
-    session_id: str = ""
     ws_url: str = ""
     socket_path: str = ""
     error_code: str = ""
@@ -65,6 +67,9 @@ class VoiceMixin(OverlayMixin, rx.State, mixin=True):
     microphone: bool = False
     muted: bool = False
     push_to_talk: bool = False
+    """What the person wants, from the next conversation on."""
+    holds: bool = False
+    """What is: the button is held to talk, now or as soon as a conversation begins."""
     barge_in: bool = True
     volume: float = 1.0
     inputs: list[Device] = []  # noqa: RUF012  # as above
@@ -74,22 +79,6 @@ class VoiceMixin(OverlayMixin, rx.State, mixin=True):
     settings_open: bool = False
     _welcomed: bool = False
     _retry_until_s: float = 0.0
-    _instructions: str | None = None
-    _offered: list[str] | None = None
-
-    @property
-    def _loop(self) -> Loop | None:
-        return loop_of(self._loop_name)
-
-    @property
-    def _component(self) -> str:
-        return self._loop.component_id if self._loop else self._loop_name
-
-    @property
-    def session(self) -> Session | None:
-        """The live session of this tab, with the provider's socket in it, on the worker that holds
-        it; None elsewhere and when nobody talks."""
-        return self._loop.find(self.router.session.client_token) if self._loop else None
 
     @rx.var
     def provider_label(self) -> str:
@@ -130,27 +119,6 @@ class VoiceMixin(OverlayMixin, rx.State, mixin=True):
         return api.deliver_ticket(self._component, request, ticket)
 
     @rx.event
-    def carry(self, order: str) -> EventSpec | None:
-        """The app's word to its conversation, sealed by `commands` for this tab alone."""
-        loop, client_token = self._loop, self.router.session.client_token
-        if loop is None:
-            return None
-        try:
-            what = loop.open_order(client_token, order)
-        except WireError:
-            # Not from a handler of the app: whoever made it up is told nothing.
-            return None
-        if what.operation == "instructions":
-            self._instructions = what.arguments["text"]
-        elif what.operation == "tools":
-            self._offered = what.arguments["tools"]
-        session_id = self.session.id if self.session else self.session_id
-        if not session_id:
-            return None
-        command = loop.sign_command(session_id, what.operation, what.arguments)
-        return api.send_command(self._component, command)
-
-    @rx.event
     def status_changed(self, data: dict[str, Any]) -> None:
         """The component says what is true."""
         self.status = str(data.get("status", "idle"))
@@ -162,10 +130,12 @@ class VoiceMixin(OverlayMixin, rx.State, mixin=True):
             if self.retry_in_s:
                 # Whoever was waiting waits no more.
                 self._forget_error()
-            self.lines, self.live = [*self.lines, *map(as_cut, self.live)], []
+            self.lines, self.live = [*map(as_left, [*self.lines, *map(as_cut, self.live)])], []
             self._welcome()
         elif self.status not in ("connecting", "error", "reconnecting"):
             self._forget_error()
+        mode = data.get("turn_detection")
+        self.holds = mode == "push_to_talk" if mode else self.push_to_talk
 
     def _welcome(self) -> None:
         """What depends on the environment reaches the page here, never frozen into an export."""
@@ -177,6 +147,7 @@ class VoiceMixin(OverlayMixin, rx.State, mixin=True):
         self.socket_path = get_config().prepend_backend_path(settings.path)
         self.provider = settings.active_provider
         self.model = settings.openai_model if self.provider == "openai" else ""
+        self._offer_voices(loop)
         if not self._welcomed:
             self._welcomed = True
             self.barge_in = settings.barge_in
@@ -215,6 +186,8 @@ class VoiceMixin(OverlayMixin, rx.State, mixin=True):
         for name in ("inputs", "outputs", "input_id", "output_id", "muted", "microphone"):
             if name in data:
                 setattr(self, name, data[name])
+        if "volume" in data:
+            self.volume = max(0.0, min(1.0, float(data["volume"])))
         if data.get("blocked"):
             self.notice = BLOCKED_MICROPHONE
         else:
@@ -252,11 +225,7 @@ class VoiceMixin(OverlayMixin, rx.State, mixin=True):
         self.lines, self.live, self.tools = [], [], []
 
     def _transcript_text(self) -> str:
-        names = {"user": "You", "assistant": "Assistant"}
-        return "\n".join(
-            f"{names[line['role']]}: {line['text']}{' [cut]' if line['interrupted'] else ''}"
-            for line in (*self.lines, *self.live)
-        )
+        return "\n".join(map(as_text, (*self.lines, *self.live)))
 
     @rx.event
     def copy_transcript(self) -> EventSpec:
@@ -272,6 +241,8 @@ class VoiceMixin(OverlayMixin, rx.State, mixin=True):
     def set_push_to_talk(self, wanted: bool) -> EventSpec:
         """Hold to talk, or hands free: from the next conversation on."""
         self.push_to_talk = wanted
+        if self.status in ("idle", "error"):
+            self.holds = wanted
         mode = "push_to_talk" if wanted else "server_vad"
         return api.set_options(self._component, turn_detection=mode)
 
@@ -303,6 +274,12 @@ class VoiceMixin(OverlayMixin, rx.State, mixin=True):
     def toggle_settings(self) -> None:
         """Show or hide the settings."""
         self.settings_open = not self.settings_open
+
+    @rx.event
+    def close_settings(self) -> EventSpec:
+        """Put the settings away; the focus goes back to the button that opened them."""
+        self.settings_open = False
+        return rx.set_focus(settings_button_id(self._component))
 
 
 class VoiceState(VoiceMixin, rx.State):

@@ -12,7 +12,9 @@ from typing import Any
 
 import reflex as rx
 
-from voice_loop.ui.phases import LIVE, LOOKS
+from voice_loop.ui.controls import end_button
+from voice_loop.ui.phases import HOLD, LIVE, LOOKS
+from voice_loop.ui.state import VoiceState
 from voice_loop.ui.theme import CALM, FOCUS, NARROW, SERIF, Style, colour, surface, when
 
 _TICKS = (
@@ -145,6 +147,10 @@ def _core_style() -> Style:
         "cursor": "pointer",
         "touch_action": "manipulation",
         "user_select": "none",
+        "-webkit-user-select": "none",
+        "-webkit-touch-callout": "none",
+        # A finger that holds must not scroll the page away.
+        '&[data-voice="press"]': {"touch_action": "none", "font_size": "1.125rem"},
         "box_shadow": f"0 14px 34px -12px {colour('shade')}",
         "transition": (
             "background-color 220ms ease, color 220ms ease, border-color 220ms ease, "
@@ -152,6 +158,7 @@ def _core_style() -> Style:
         ),
         "&:hover": {"transform": "scale(1.02)"},
         "&:active": {"transform": "scale(0.98)"},
+        '&[data-voice="press"]:active': {"transform": "scale(0.94)"},
         **FOCUS,
         **_core_statuses(),
         CALM: {"transition": "none", "&:hover": {"transform": "none"}},
@@ -167,18 +174,37 @@ def _icon(status: Any) -> rx.Component:
     )
 
 
-def talk_dial(status: Any, component_id: str, **attributes: Any) -> rx.Component:
-    """The button with its dial. `status` is a Var or one of the statuses of `LOOKS`."""
-    actions = [(name, look.action) for name, look in LOOKS.items()]
+def _label(status: Any, holds: Any) -> Any:
+    clicked = [(name, look.action) for name, look in LOOKS.items()]
+    held = [(name, action) for name, (action, _) in HOLD.items()]
+    return _either(
+        holds, rx.match(status, *held, "Hold to talk"), rx.match(status, *clicked, "Talk")
+    )
+
+
+def _either(holds: Any, held: Any, clicked: Any) -> Any:
+    if isinstance(holds, bool):
+        return held if holds else clicked
+    return rx.cond(holds, held, clicked)
+
+
+def talk_dial(
+    status: Any, component_id: str, holds: Any = False, **attributes: Any
+) -> rx.Component:
+    """The button with its dial. `status` is a Var or one of the statuses of `LOOKS`; where it
+    `holds`, it is pressed to talk and does not end the conversation."""
     return rx.el.div(
         rx.el.div(style=_halo_style(), aria_hidden="true"),
         rx.el.div(style=_dial_style(), aria_hidden="true"),
         rx.el.div(style=_sweep_style(), aria_hidden="true"),
         rx.el.button(
             _icon(status),
-            rx.el.span(rx.match(status, *actions, "Talk")),
+            rx.el.span(_label(status, holds)),
             type="button",
-            custom_attrs={"data-voice": "talk", "data-voice-for": component_id},
+            custom_attrs={
+                "data-voice": _either(holds, "press", "talk"),
+                "data-voice-for": component_id,
+            },
             style=_core_style(),
         ),
         custom_attrs={"data-voice-meter": component_id, "data-voice-status": status},
@@ -190,4 +216,15 @@ def talk_dial(status: Any, component_id: str, **attributes: Any) -> rx.Component
             **{NARROW: {"width": "min(60vw, 236px)"}},
         ),
         **attributes,
+    )
+
+
+def talk_button(state: type[VoiceState], component_id: str) -> rx.Component:
+    """The dial alone on a host app's page: where it is held to talk, something must end it."""
+    return rx.fragment(
+        talk_dial(state.status, component_id, state.holds),
+        rx.cond(
+            state.holds & (state.status != "idle") & (state.status != "error"),
+            rx.el.div(end_button(component_id), style=surface()),
+        ),
     )

@@ -2,6 +2,7 @@
 
 Settled lines are a polite live region: each is announced once, when it is whole. Lines that still
 change stand below them and are not announced, so that no half sentence is read out over the voice.
+A tool that was called stands between them, with what became of it.
 The log sticks to its newest line by itself (a reversed column), without a script.
 """
 
@@ -12,7 +13,7 @@ from typing import Any, Final
 import reflex as rx
 
 from voice_loop.ui.controls import one_of
-from voice_loop.ui.parts import card, count, icon, small_title, spoken_only
+from voice_loop.ui.parts import card, caret, count, icon, small_title, spoken_only
 from voice_loop.ui.state import VoiceState
 from voice_loop.ui.theme import (
     CALM,
@@ -26,7 +27,9 @@ from voice_loop.ui.theme import (
     quiet_button,
     surface,
 )
+from voice_loop.ui.tool_call import tool_call, tool_props
 
+_LIST: Final[Style] = {"margin": "0", "padding": "0", "list_style": "none"}
 EXAMPLES: Final = ("What can you do?", "What time is it?", "Tell me a joke.")
 
 
@@ -97,83 +100,47 @@ def _typed_mark() -> rx.Component:
     )
 
 
-def _caret() -> rx.Component:
-    """Three dots that breathe at the end of what is still being said."""
-    dot: Style = {
-        "width": "0.3rem",
-        "height": "0.3rem",
-        "border_radius": "50%",
-        "background": "currentColor",
-        "@keyframes vl-breathe": {"0%, 100%": {"opacity": "0.25"}, "40%": {"opacity": "1"}},
-        "animation": "vl-breathe 1.2s ease-in-out infinite",
-        CALM: {"animation": "none"},
-    }
-    dots = [rx.el.span(style={**dot, "animation_delay": f"{step * 160}ms"}) for step in range(3)]
-    return rx.el.span(
-        *dots,
-        aria_hidden="true",
-        style={
-            "display": "inline-flex",
-            "gap": "0.25rem",
-            "margin_left": "0.4rem",
-            "vertical_align": "0.1em",
-            "color": colour("soft"),
-        },
-    )
-
-
 def _name(role: Any) -> Any:
     return rx.cond(role == "assistant", "Assistant", "You")
 
 
 def _settled(line: Any) -> rx.Component:
-    return rx.el.li(
-        rx.el.span(_name(line["role"]), spoken_only(": "), style=_name_style()),
-        rx.el.p(
-            line["text"],
-            rx.cond(line["typed"], _typed_mark()),
-            rx.cond(line["interrupted"], _cut_mark()),
-            style=_words_style(),
+    return rx.cond(
+        line["role"] == "tool",
+        rx.el.li(*tool_call(line), **tool_props(line)),
+        rx.el.li(
+            rx.el.span(_name(line["role"]), spoken_only(": "), style=_name_style()),
+            rx.el.p(
+                line["text"],
+                rx.cond(line["typed"], _typed_mark()),
+                rx.cond(line["interrupted"], _cut_mark()),
+                style=_words_style(),
+            ),
+            custom_attrs={"data-role": line["role"]},
+            style=_line_style(),
         ),
-        custom_attrs={"data-role": line["role"]},
-        style=_line_style(),
     )
 
 
 def _changing(line: Any) -> rx.Component:
-    return rx.el.div(
-        rx.el.span(_name(line["role"]), spoken_only(": "), style=_name_style()),
-        rx.el.p(
-            line["text"],
-            rx.cond(line["final"], rx.fragment(), _caret()),
-            rx.cond(line["interrupted"], _cut_mark()),
-            style=_words_style(),
-        ),
-        custom_attrs={"data-role": line["role"], "data-live": "true"},
-        style={
-            **_line_style(),
-            "border_left_style": "dotted",
-            "@keyframes vl-arrive": {"from": {"opacity": "0", "transform": "translateY(6px)"}},
-            "animation": "vl-arrive 260ms ease-out",
-            CALM: {"animation": "none"},
-        },
-    )
-
-
-def _tool(tool: Any) -> rx.Component:
     return rx.cond(
-        tool["state"] == "running",
+        line["role"] == "tool",
+        rx.el.div(*tool_call(line), **tool_props(line)),
         rx.el.div(
-            icon("wrench", 15),
-            rx.el.span("Using ", tool["name"].replace("_", " ")),
-            _caret(),
+            rx.el.span(_name(line["role"]), spoken_only(": "), style=_name_style()),
+            rx.el.p(
+                line["text"],
+                rx.cond(line["final"], rx.fragment(), caret()),
+                rx.cond(line["interrupted"], _cut_mark()),
+                style=_words_style(),
+            ),
+            custom_attrs={"data-role": line["role"], "data-live": "true"},
             style={
-                "display": "flex",
-                "align_items": "center",
-                "gap": "0.5rem",
-                "padding": "0.5rem 0 0.5rem 1rem",
-                "font_size": "0.9375rem",
-                "color": colour("soft"),
+                **_line_style(),
+                "border_left_style": "dotted",
+                "@keyframes vl-arrive": {"from": {"opacity": "0", "transform": "translateY(6px)"}},
+                "animation": "vl-arrive 260ms ease-out",
+                CALM: {"animation": "none"},
             },
         ),
     )
@@ -255,13 +222,9 @@ def _head(state: type[VoiceState], something: Any) -> rx.Component:
 
 def _log(state: type[VoiceState]) -> rx.Component:
     return rx.el.div(
-        rx.el.ol(
-            rx.foreach(state.lines, _settled),
-            style={"margin": "0", "padding": "0", "display": "contents"},
-        ),
+        rx.el.ol(rx.foreach(state.lines, _settled), style={**_LIST, "display": "contents"}),
         rx.el.div(
             rx.foreach(state.live, _changing),
-            rx.foreach(state.tools, _tool),
             aria_live="off",
             style={"display": "flex", "flex_direction": "column", "gap": "0.5rem"},
         ),
