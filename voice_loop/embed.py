@@ -52,7 +52,7 @@ from voice_loop.ui.debug_overlay import debug_overlay
 from voice_loop.ui.notices import error_card, notice
 from voice_loop.ui.settings_panel import settings_panel
 from voice_loop.ui.state import LOOP_NAME, state_of
-from voice_loop.ui.talk_button import talk_dial
+from voice_loop.ui.talk_button import talk_button
 from voice_loop.ui.transcript import transcript
 
 LOCAL_KEY: Final = "local"
@@ -294,7 +294,7 @@ class VoiceLoop(AppCommands):
 
     def talk_button(self) -> rx.Component:
         """The button, with the component that does the talking."""
-        return rx.fragment(talk_dial(self.state.status, self.component_id), self.audio())
+        return rx.fragment(talk_button(self.state, self.component_id), self.audio())
 
     def transcript(self) -> rx.Component:
         """Both sides of the conversation."""
