@@ -10,6 +10,7 @@ from email.message import Message
 from email.parser import Parser
 
 import pytest
+from trove_classifiers import classifiers
 
 from tests.embed.conftest import Packages
 from tests.embed.packaging import ROOT
@@ -73,6 +74,24 @@ def test_the_metadata_says_what_it_is_and_what_it_needs(metadata: Message) -> No
         assert package in needs
     assert "pscript" not in needs
     assert str(metadata.get_payload()).startswith("# Voice Loop")
+
+
+def test_the_metadata_is_complete_for_who_looks_for_it(metadata: Message) -> None:
+    for wanted in ("Author", "Summary", "Keywords", "License-Expression", "License-File"):
+        assert metadata[wanted], wanted
+    assert metadata["Description-Content-Type"] == "text/markdown"
+    pairs = [entry.split(", ", 1) for entry in metadata.get_all("Project-URL") or []]
+    links = dict(pairs)
+    assert set(links) == {"Homepage", "Documentation", "Changelog", "Issues"}
+    assert all(url.startswith("https://") for url in links.values())
+    said = metadata.get_all("Classifier") or []
+    assert set(said) <= set(classifiers), "an index refuses what is not on the list"
+    assert len(said) == len(set(said))
+    for wanted in ("Development Status", "Framework", "Intended Audience", "Topic", "Typing"):
+        assert any(each.startswith(f"{wanted} ::") for each in said), wanted
+    assert not any(each.startswith("License ::") for each in said), "the expression says it"
+    newest = max(int(each.rsplit(".", 1)[1]) for each in said if " :: 3." in each)
+    assert newest >= sys.version_info.minor
 
 
 def test_the_source_distribution_holds_what_a_build_needs_and_no_tests(packages: Packages) -> None:
