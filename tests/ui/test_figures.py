@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voice_loop.latency.budget import FIGURES
+from voice_loop.latency.budget import FIGURES, REFERENCES
+from voice_loop.latency.definitions import REASONS
 from voice_loop.latency.session_metrics import SessionMetrics
+from voice_loop.latency.turn_record import Owner
 from voice_loop.ui.figures import (
     COUNTERS,
     MEANINGS,
@@ -23,6 +25,7 @@ from voice_loop.ui.figures import (
     ms,
     reference_rows,
     shares,
+    why_absent,
 )
 
 TURN: dict[str, Any] = {
@@ -95,15 +98,58 @@ def test_without_a_verdict_on_the_session_the_turns_counts() -> None:
 def test_a_missing_figure_is_a_dash_with_its_reason_and_never_a_zero() -> None:
     shown = row("barge_in_stop_ms", TURN)
     assert (shown["last"], shown["p50"], shown["p95"], shown["verdict"]) == (NONE, NONE, NONE, "")
-    assert shown["meaning"] == "nobody interrupted"
+    assert shown["meaning"].startswith(MEANINGS["barge_in_stop_ms"])
+    assert "Not in this turn: nobody interrupted." in shown["meaning"]
+    assert (shown["path"], shown["words"]) == ("", "")
     assert row("voice_to_voice_ms", TURN)["target"] == NONE
+
+
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [
+        ("missing: first_sound", "a mark that the figure needs never came (first sound)"),
+        ("implausible: longer than two minutes", REASONS["implausible"]),
+        ("resumed", REASONS["resumed"]),
+        ("something new", "something new"),
+        ("", "no figure yet"),
+        (7, "no figure yet"),
+    ],
+)
+def test_why_a_figure_is_absent_is_told_in_words(reason: object, words: str) -> None:
+    assert why_absent({"absent": {"ttfb_ms": reason}}, "ttfb_ms") == words
+
+
+def test_every_reason_of_the_code_has_words() -> None:
+    for kind, words in REASONS.items():
+        assert why_absent({"absent": {"ttfb_ms": kind}}, "ttfb_ms") == words
+
+
+def test_what_is_there_says_its_definition_and_its_clock_and_nothing_of_absence() -> None:
+    meaning = row("ttfb_ms", TURN)["meaning"]
+    assert meaning == f"{MEANINGS['ttfb_ms']}. Clock: server."
+
+
+def test_the_newest_values_of_a_figure_are_drawn_and_told() -> None:
+    shown = next(one for one in figure_rows(TURN, {"ttfb_ms": [200.0, 182.4]}) if one["words"])
+    assert shown["key"] == "ttfb_ms"
+    assert shown["words"] == "Newest 2 values, from 182 to 200 ms, last 182 ms"
 
 
 def test_the_shares_of_a_turn_add_up_to_the_whole() -> None:
     parts = shares(TURN)
-    assert [part["owner"] for part in parts] == list(OWNERS)
+    assert [part["owner"] for part in parts] == ["provider", "relay", "network", "device"]
     assert sum(part["percent"] for part in parts) == pytest.approx(100, abs=0.05)
     assert parts[0] == {"owner": "provider", "value": "180 ms", "percent": 72.0}
+
+
+def test_no_owner_is_forgotten_and_one_that_took_nothing_is_left_out() -> None:
+    every = dict.fromkeys(get_args(Owner), 10.0)
+    assert set(OWNERS) == set(every)
+    told = shares({"figures": {"turn_latency_ms": {"shares": every}}})
+    assert [part["owner"] for part in told] == list(OWNERS.values())
+    assert sum(part["percent"] for part in told) == pytest.approx(100, abs=0.05)
+    lonely = shares({"figures": {"turn_latency_ms": {"shares": {"unsplit": 480, "relay": 0}}}})
+    assert lonely == [{"owner": "not split", "value": "480 ms", "percent": 100.0}]
 
 
 def test_without_a_latency_there_are_no_shares() -> None:
@@ -112,17 +158,24 @@ def test_without_a_latency_there_are_no_shares() -> None:
 
 
 def test_facts_tell_connection_device_and_counters() -> None:
-    assert fact("Round trip", TURN) == "12 ms"
+    assert fact("Round trip", TURN) == "12 ms, clocks ± 3.2 ms"
+    assert fact("Round trip", {**TURN, "clock": None}) == "12 ms"
     assert fact("Output latency", TURN) == NONE
-    assert fact("Clocks agree", TURN) == "± 3.2 ms"
     assert fact("Underruns", TURN) == "0"
     assert fact("Dropped chunks", TURN) == "2"
     assert fact("Clock jumps", TURN) == NONE
-    assert len(fact_rows(TURN)) == len(VALUES) + len(COUNTERS) + 1
+    assert len(fact_rows(TURN)) == len(VALUES) + len(COUNTERS)
+
+
+def test_every_fact_explains_itself_in_a_sentence() -> None:
+    for shown in fact_rows(TURN):
+        assert shown["meaning"][0].isupper(), shown
+        assert shown["meaning"].endswith("."), shown
 
 
 def test_figures_published_elsewhere_are_named_with_their_source() -> None:
-    assert reference_rows(TURN) == [{"name": "Interruption, somebody else's", "value": "410 ms"}]
+    assert len(reference_rows()) == len(REFERENCES)
+    assert reference_rows()[0] == (f"Voice to voice, {REFERENCES[0].what}", "1,152 ms")
 
 
 def test_the_payload_of_a_session_that_has_just_begun_is_all_dashes() -> None:
@@ -130,7 +183,6 @@ def test_the_payload_of_a_session_that_has_just_begun_is_all_dashes() -> None:
     assert {one["last"] for one in figure_rows(metrics)} == {NONE}
     assert shares(metrics) == []
     assert fact("Underruns", metrics) == "0"
-    assert all(one["value"] != NONE for one in reference_rows(metrics))
 
 
 ANYTHING = st.recursive(
@@ -155,6 +207,5 @@ PAYLOADS = st.dictionaries(
 @given(PAYLOADS)
 def test_whatever_comes_gives_rows(metrics: dict[str, Any]) -> None:
     assert len(figure_rows(metrics)) == len(FIGURES)
-    assert len(fact_rows(metrics)) == len(VALUES) + len(COUNTERS) + 1
+    assert len(fact_rows(metrics)) == len(VALUES) + len(COUNTERS)
     assert all(0 <= part["percent"] <= 100 for part in shares(metrics))
-    assert isinstance(reference_rows(metrics), list)

@@ -279,7 +279,7 @@ def test_the_overlay_hears_one_chord_and_sends_no_other_key() -> None:
 def test_the_overlay_has_a_table_with_headings_on_both_sides() -> None:
     panel = one(debug_overlay(VoiceState), id=PANEL_ID)
     heads = [head.text for head in find(panel, "th", scope="col")]
-    assert heads == ["Figure, ms", "Last", "p50", "p95", "Target", "Verdict"]
+    assert heads == ["Figure, ms", "Last", "Trend", "p50", "p95", "Target", "Verdict"]
     assert find(panel, "th", scope="row")
 
 
