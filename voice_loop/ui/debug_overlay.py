@@ -31,6 +31,7 @@ from voice_loop.ui.theme import (
 from voice_loop.ui.waterfall_view import waterfall_view
 
 PANEL_ID: Final = "voice-figures"
+BUTTON_ID: Final = "voice-figures-button"
 SCOPE: Final = "voice-fact"
 PROVIDERS: Final = (("openai", "OpenAI"), ("local", "offline assistant"))
 HINT: Final = "These explain themselves in the same way."
@@ -55,11 +56,15 @@ def figures_button(state: type[VoiceState]) -> rx.Component:
         aria_expanded=rx.cond(state.overlay_open, "true", "false"),
         aria_controls=PANEL_ID,
         on_click=state.toggle_overlay,
+        id=BUTTON_ID,
         style=icon_button(),
     )
 
 
-def _head(state: type[VoiceState]) -> rx.Component:
+def _head(state: type[VoiceState], focus_back: bool) -> rx.Component:
+    close: list[Any] = [state.toggle_overlay]
+    if focus_back:
+        close.append(rx.set_focus(BUTTON_ID))
     return rx.el.div(
         rx.el.h2("Figures", style=small_title(flex="1")),
         rx.el.button(
@@ -81,7 +86,7 @@ def _head(state: type[VoiceState]) -> rx.Component:
             icon("x"),
             type="button",
             aria_label="Close the figures",
-            on_click=state.toggle_overlay,
+            on_click=close,
             style=icon_button(),
         ),
         style={
@@ -214,11 +219,13 @@ def _panel_style() -> Style:
     )
 
 
-def debug_overlay(state: type[VoiceState], *more: rx.Component) -> rx.Component:
+def debug_overlay(
+    state: type[VoiceState], *more: rx.Component, focus_back: bool = False
+) -> rx.Component:
     """The overlay and what opens it. Over the page's lower right corner, or all of a phone; `more`
-    stands at its end."""
+    stands at its end. `focus_back`: closed, it gives the focus to the page's `figures_button`."""
     panel = rx.el.section(
-        _head(state),
+        _head(state, focus_back),
         _session(state),
         figure_table(state),
         waterfall_view(state),

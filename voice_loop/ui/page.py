@@ -347,7 +347,7 @@ def page(voice: Voice) -> rx.Component:
         _header(voice),
         _main(voice, status),
         _footer(state),
-        debug_overlay(state),
+        debug_overlay(state, focus_back=True),
         voice.audio(),
         custom_attrs={"data-voice-status": status},
         style=surface(
