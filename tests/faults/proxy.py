@@ -136,6 +136,7 @@ class FaultProxy:
             while True:
                 piece = await source.receive(PIECE_BYTES)
                 if self._bytes_per_s is not None:
+                    # The slowness itself: what a link of this rate needs for the piece.
                     await anyio.sleep(len(piece) / self._bytes_per_s)
                 if pair.stalled:
                     await anyio.sleep_forever()

@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from typing import Any, get_args
 
 import anyio
+import anyio.lowlevel
 import numpy as np
 from openai.types.realtime import RealtimeServerEvent
 from pydantic import TypeAdapter
@@ -77,7 +78,7 @@ async def eventually(condition: Callable[[], object]) -> None:
     """Bounded: let everything else run until the condition holds."""
     with anyio.fail_after(WAIT_S):
         for _ in iter(lambda: bool(condition()), True):
-            await anyio.sleep(0.005)
+            await anyio.lowlevel.checkpoint()
 
 
 class RealtimeClient:

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import anyio
+import anyio.lowlevel
 import pytest
 from websockets.asyncio.client import connect
 
@@ -126,7 +127,7 @@ async def test_the_command_says_where_it_listens_and_serves(
         tasks.start_soon(run, parsed, Settings())
         with anyio.fail_after(30):
             while "Ready." not in out:
-                await anyio.sleep(0.01)
+                await anyio.lowlevel.checkpoint()
                 out += capsys.readouterr().out
         address = next(word for word in out.split() if word.startswith("ws://"))
         headers = {"Authorization": "Bearer k"}

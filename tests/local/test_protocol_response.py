@@ -13,6 +13,7 @@ from tests.local.realtime_client import (
     audio_of,
     client_of,
     conversation,
+    eventually,
     kinds,
     last,
     scripted_server,
@@ -594,14 +595,18 @@ async def test_history_can_be_replayed_as_text_with_the_assistants_own_lines() -
     assert responder.contexts[0].entries[:2] == [Said("user", "Hello."), Said("assistant", "Hi!")]
 
 
-async def test_a_long_answer_to_a_client_that_reads_slowly_stays_whole() -> None:
-    text = " ".join(f"w{index}" for index in range(600)) + "."
-    async with scripted_server(ScriptedResponder([text])) as server, client_of(server) as client:
+async def test_a_long_answer_to_a_client_that_reads_late_stays_whole() -> None:
+    text = " ".join(f"w{index}" for index in range(1_500)) + "."
+    async with (
+        scripted_server(ScriptedResponder([text])) as server,
+        client_of(server, max_queue=1) as client,
+    ):
         await client.type("Go.")
         await client.respond()
-        for _ in range(20):
-            await client.next()
-            await anyio.sleep(0.002)
+        assert server._listening is not None
+        (line,) = server._listening.connections
+        # Unread, until all the buffers between are full and the server waits for its client.
+        await eventually(lambda: line.transport.get_write_buffer_size() > 0)
         frames = await client.until("response.done")
     done = last(frames, "response.output_audio_transcript.done")
     assert done["transcript"] == text

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
 import anyio
+import anyio.lowlevel
 from granian.constants import Interfaces
 from granian.server.embed import Server
 from starlette.applications import Starlette
@@ -67,7 +68,7 @@ async def serve(server: VoiceServer) -> AsyncIterator[Host]:
 
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(run)
-        await _listening(port)
+        await listening(port)
         try:
             yield Host(server, port)
         finally:
@@ -77,11 +78,13 @@ async def serve(server: VoiceServer) -> AsyncIterator[Host]:
             tasks.cancel_scope.cancel()
 
 
-async def _listening(port: int) -> None:
+async def listening(port: int) -> None:
+    """Wait until somebody takes connections. Granian's own threads tell nobody when they begin to
+    listen: it is asked again as often as the loop turns."""
     with anyio.fail_after(30):
         while True:
             with suppress(OSError):
                 stream = await anyio.connect_tcp("127.0.0.1", port)
                 await stream.aclose()
                 return
-            await anyio.sleep(0.02)
+            await anyio.lowlevel.checkpoint()

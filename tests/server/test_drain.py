@@ -8,14 +8,14 @@ import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 import anyio
 import anyio.abc
 import pytest
 
 from tests.server.app_under_signal import make_server
-from tests.server.hosts import ORIGIN, free_port
+from tests.server.hosts import ORIGIN, free_port, listening
 from tests.server.voice_client import VoiceClient
 from voice_loop.protocol import events as wire
 from voice_loop.server.drain import drain_on_signals
@@ -43,16 +43,11 @@ async def granian_process(
         "TEST_DRAIN_MS": str(drain_ms),
     }
     process = await anyio.open_process(
-        command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )
     try:
-        with anyio.fail_after(20):
-            while True:
-                with suppress(OSError):
-                    stream = await anyio.connect_tcp("127.0.0.1", port)
-                    await stream.aclose()
-                    break
-                await anyio.sleep(0.05)
+        await started(process)
+        await listening(port)
         yield process, f"ws://127.0.0.1:{port}/voice"
     finally:
         if process.returncode is None:
@@ -62,6 +57,15 @@ async def granian_process(
             await process.aclose()
 
 
+async def started(process: anyio.abc.Process) -> None:
+    """Wait until its worker says that it begins to serve."""
+    assert process.stdout is not None
+    said = ""
+    with anyio.fail_after(60):
+        while "Started worker-1" not in said:
+            said += (await process.stdout.receive()).decode()
+
+
 @asynccontextmanager
 async def talking(url: str) -> AsyncIterator[VoiceClient]:
     ticket = make_server().issue_ticket("page", ORIGIN, "203.0.113.7")
@@ -69,9 +73,10 @@ async def talking(url: str) -> AsyncIterator[VoiceClient]:
         yield client
 
 
-async def stderr_of(process: anyio.abc.Process) -> str:
-    assert process.stderr is not None
-    return b"".join([chunk async for chunk in process.stderr]).decode()
+async def output_of(process: anyio.abc.Process) -> str:
+    """What it still says, to its end."""
+    assert process.stdout is not None
+    return b"".join([chunk async for chunk in process.stdout]).decode()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -84,7 +89,7 @@ async def test_a_silent_session_is_told_and_the_server_ends(
         assert await client.closed() == 1012
         with anyio.fail_after(30):
             await process.wait()
-            assert "Traceback" not in await stderr_of(process)
+            assert "Traceback" not in await output_of(process)
 
 
 async def test_an_answer_may_be_heard_to_its_end_before_the_server_goes(

@@ -15,6 +15,9 @@ from reflex.event import EventSpec
 from voice_loop import ToolContext, VoiceLoop, tool, tool_result
 
 SECRET = "swordfish"
+PATIENCE_S = 60
+opened = asyncio.Event()
+"""A drawer was opened since the search began: what the search waits for."""
 
 
 class WorkshopState(rx.State):
@@ -38,16 +41,19 @@ class WorkshopState(rx.State):
             number: Which one.
         """
         self.drawers.append(f"drawer {number}")
+        opened.set()
         self.path = self.router.url.path
         tool_result(f"drawer {number} is open")
         return rx.set_value("told", f"opened {number}")
 
     @rx.event(background=True)
     async def look_for_tea(self) -> EventSpec:
-        """Search the cabinet for tea; this takes a while."""
+        """Search the cabinet for tea; this takes until somebody opens a drawer of it."""
+        opened.clear()
         async with self:
             self.looking = True
-        await asyncio.sleep(4)
+        async with asyncio.timeout(PATIENCE_S):
+            await opened.wait()
         async with self:
             self.looking = False
             self.found = "tea"
@@ -77,7 +83,6 @@ def measure_table(context: ToolContext) -> str:
 
 async def paint_wall(colour: str = "white") -> dict[str, str]:
     """Paint the wall in a colour."""
-    await asyncio.sleep(0)
     return {"wall": colour}
 
 
