@@ -115,12 +115,19 @@ def test_a_known_type_with_any_fields_is_an_event_or_a_wire_error(
         '{"type":"user.barge_in","turn":1.5,"item":0,"played_ms":1}',
         "[" * 10_000,
         '{"type":"input.text","text":"\\ud800"',
+        '{"type":"input.text","text":"\\ud800"}',
+        '{"type":"input.text","text":"\\udc00\\ud800"}',
     ],
 )
 def test_what_is_not_the_protocol_is_refused_with_a_code(frame: str) -> None:
     with pytest.raises(WireError) as caught:
         codec.decode_client(frame)
     assert caught.value.code == "bad_frame"
+
+
+def test_a_whole_surrogate_pair_is_a_character_like_any_other() -> None:
+    frame = '{"type":"input.text","text":"\\ud83d\\ude42"}'
+    assert codec.decode_client(frame) == InputText(text="\N{SLIGHTLY SMILING FACE}")
 
 
 def test_a_text_frame_over_the_limit_is_refused_before_it_is_parsed() -> None:

@@ -1,4 +1,4 @@
-"""A served VoiceServer with scripted providers."""
+"""A served VoiceServer with scripted providers, and what a socket at its door is told."""
 
 from __future__ import annotations
 
@@ -7,8 +7,13 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from tests.server.hosts import Host, serve
+import anyio
+
+from tests.server.hosts import ORIGIN, Host, serve
+from tests.server.voice_client import VoiceClient
 from voice_loop.config import Limits, Settings
+from voice_loop.protocol import events as wire
+from voice_loop.protocol.codec import encode_client
 from voice_loop.providers.scripted import ScriptedProvider, ScriptedProviders
 from voice_loop.server.desk import SessionHooks
 from voice_loop.server.mount import VoiceServer
@@ -56,3 +61,25 @@ async def served(
         yield Served(host, made)
     assert server.manager.sessions == ()
     assert all(provider.closed for provider in made.made)
+
+
+async def refused(home: Served, first: str | bytes, origin: str | None = ORIGIN) -> tuple[str, int]:
+    """What a socket that begins like this is told, and how it is closed."""
+    async with VoiceClient.open(home.url, origin=origin) as client:
+        await client.send_raw(first)
+        error = await client.expect(wire.ErrorEvent)
+        assert error.seq == 0
+        return error.code, await client.closed()
+
+
+def start(ticket: str | None = None, resume: wire.Resume | None = None) -> str | bytes:
+    """A first frame."""
+    return encode_client(wire.SessionStart(0, ticket, resume))
+
+
+async def gone(home: Served) -> None:
+    """Wait until no session is left."""
+    manager = home.server.manager
+    with anyio.fail_after(30):
+        while manager.sessions:
+            await manager._left.wait()

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voice_loop.server.admission import client_address, origin_refusal
+from voice_loop.server.admission import client_address, origin_refusal, place_of
 from voice_loop.server.rate import FRAME_BURST, FrameRate, TokenBucket
 
 
@@ -25,6 +25,9 @@ from voice_loop.server.rate import FRAME_BURST, FrameRate, TokenBucket
         ("", "", ["*"], False),
         ("", "http://a.test", ["*"], True),
         ("null", "null", ["http://a.test"], True),
+        ("http://[", "http://a.test", ["*"], True),
+        ("http://[", "http://[", ["http://a.test"], True),
+        ("http://a.test", "http://a.test", ["http://["], True),
     ],
 )
 def test_an_origin_must_be_the_tickets_and_allowed(
@@ -33,7 +36,10 @@ def test_an_origin_must_be_the_tickets_and_allowed(
     assert (origin_refusal(origin, ticket_origin, allowed) is not None) is refused
 
 
-@given(st.text(max_size=50), st.text(max_size=50))
+ORIGINS = st.text(max_size=50) | st.from_regex(r"https?://[\[\]:%@a-f0-9./]{0,12}")
+
+
+@given(ORIGINS, ORIGINS)
 def test_any_origin_at_all_can_be_judged(origin: str, ticket_origin: str) -> None:
     assert origin_refusal(origin, ticket_origin, ["*"]) in (None, "origin_refused")
 
@@ -49,6 +55,30 @@ def test_with_trusted_proxies_their_own_entry_counts() -> None:
     assert client_address("10.0.0.2", headers, 2) == "198.51.100.1"
     assert client_address("10.0.0.2", headers, 9) == "10.0.0.2"
     assert client_address("10.0.0.2", [], 1) == "10.0.0.2"
+
+
+@pytest.mark.parametrize(
+    ("address", "place"),
+    [
+        ("203.0.113.7", "203.0.113.7"),
+        ("::ffff:203.0.113.7", "203.0.113.7"),
+        ("2001:db8:1:2::1", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2:ffff:ffff:ffff:ffff", "2001:db8:1:2::/64"),
+        ("[2001:db8:1:2::9]", "2001:db8:1:2::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("2001:db8:1:3::1", "2001:db8:1:3::/64"),
+        ("", ""),
+        ("unix:", "unix:"),
+    ],
+)
+def test_limits_count_for_the_network_that_one_visitor_owns(address: str, place: str) -> None:
+    assert place_of(address) == place
+    assert place_of(place) in (place, place_of(address))
+
+
+@given(st.text(max_size=50))
+def test_any_address_at_all_has_a_place(address: str) -> None:
+    assert isinstance(place_of(address), str)
 
 
 def test_a_page_that_talks_stays_within_the_rate() -> None:

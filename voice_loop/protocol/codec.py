@@ -108,6 +108,15 @@ def _build(cls: type[_T], body: Mapping[str, Any]) -> _T:
     return cls(**values)
 
 
+def _is_text(value: str) -> bool:
+    """JSON can escape half of a surrogate pair, which no other encoding can carry on."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _check(hint: Any, value: Any, name: str) -> Any:
     """`value` if it fits `hint`, converted where JSON leaves a choice (int for float)."""
     origin = get_origin(hint)
@@ -127,7 +136,7 @@ def _check(hint: Any, value: Any, name: str) -> Any:
         fits = fits and abs(value) <= _MAX_INT and math.isfinite(value)
         value = float(value) if fits else value
     elif hint is str:
-        fits = isinstance(value, str)
+        fits = isinstance(value, str) and _is_text(value)
     elif dataclasses.is_dataclass(hint):
         if not isinstance(value, dict):
             raise WireError("bad_frame", f"field {name} must be an object")

@@ -16,7 +16,7 @@ from typing import Final, Protocol
 from voice_loop.errors import AdmissionError
 from voice_loop.protocol.events import Resume, StartOptions
 from voice_loop.providers.base import SessionSettings
-from voice_loop.server.admission import origin_refusal
+from voice_loop.server.admission import origin_refusal, place_of
 from voice_loop.server.shared_usage import SharedUsage
 from voice_loop.server.tickets import Tickets
 from voice_loop.session.manager import SessionManager
@@ -64,11 +64,12 @@ class AdmissionDesk:
         refusal = origin_refusal(origin, claims.origin, self._allowed_origins)
         if refusal is not None:
             raise AdmissionError(refusal)
+        place = place_of(claims.address)
         if self._usage is not None:
-            elsewhere_ms = await self._usage.elsewhere_ms(claims.address)
-            self._manager.learn_usage(claims.address, elsewhere_ms)
+            elsewhere_ms = await self._usage.elsewhere_ms(place)
+            self._manager.learn_usage(place, elsewhere_ms)
         if self._manager.find(claims.client_token) is None:
-            self._manager.admit(claims.address)
+            self._manager.admit(place)
         if not await self._hooks.authorize(claims.client_token, claims.address):
             raise AdmissionError("not_authorized")
         await self._tickets.spend(claims)
@@ -78,7 +79,7 @@ class AdmissionDesk:
         if settings.safety_identifier is None:
             hashed = hashlib.sha256(claims.client_token.encode()).hexdigest()
             settings = dataclasses.replace(settings, safety_identifier=hashed)
-        return self._manager.open(claims.client_token, claims.address, settings, options)
+        return self._manager.open(claims.client_token, place, settings, options)
 
     def resume(self, resume: Resume, origin: str) -> Session:
         """The session that goes on. The key is the proof. Raises AdmissionError."""

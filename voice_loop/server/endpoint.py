@@ -16,7 +16,7 @@ from starlette.websockets import WebSocket
 from voice_loop.errors import ERRORS, AdmissionError, SessionClosed, VoiceLoopError, WireError
 from voice_loop.latency.clock import Clock
 from voice_loop.protocol.events import SUBPROTOCOL, SessionStart
-from voice_loop.server.admission import client_address
+from voice_loop.server.admission import client_address, place_of
 from voice_loop.server.channel import WebSocketChannel
 from voice_loop.server.desk import AdmissionDesk
 from voice_loop.session.session import Session
@@ -70,6 +70,7 @@ class VoiceEndpoint:
         """Until the socket or its session ends; the reason."""
         peer = websocket.client.host if websocket.client else ""
         address = client_address(peer, websocket.scope["headers"], self._trusted_proxy_hops)
+        address = place_of(address)
         from_there = self._unadmitted[address]
         if from_there >= MAX_UNADMITTED_PER_ADDRESS or self._unadmitted.total() >= MAX_UNADMITTED:
             raise AdmissionError("at_capacity")
