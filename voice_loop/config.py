@@ -26,6 +26,8 @@ write; an empty value counts as not set. Nothing here reads the environment on i
     VOICE_LOCAL_LLM_MODEL      its model
     VOICE_LOCAL_LLM_KEY        its key, where it wants one
     VOICE_LOG_LEVEL            INFO
+    VOICE_RECORDING            false (whether a person may have their conversation recorded)
+    VOICE_RECORDING_MAX_MB     320         VOICE_RECORDING_KEEP_MINUTES 60 (0: nothing is kept)
 """
 
 from __future__ import annotations
@@ -77,6 +79,17 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordingPolicy:
+    """Whether conversations may be recorded, and what becomes of the files."""
+
+    allowed: bool = False
+    max_bytes: int = 320_000_000
+    """Of one recording: 55 minutes."""
+    keep_ms: float = 60 * 60_000
+    """How long one may outlive its session, when the person wants that; 0: not at all."""
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything that can be set. Build it with `from_env` or by keyword."""
 
@@ -101,6 +114,7 @@ class Settings:
     local_llm_key: str | None = field(default=None, repr=False)
     log_level: str = "INFO"
     limits: Limits = field(default_factory=Limits)
+    recording: RecordingPolicy = field(default_factory=RecordingPolicy)
 
     @property
     def active_provider(self) -> Literal["openai", "local"]:
@@ -149,6 +163,11 @@ class Settings:
                 max_session_ms=read.number("VOICE_MAX_MINUTES", 55, 0.1, 1_440) * 60_000,
                 idle_ms=read.number("VOICE_IDLE_MINUTES", 10, 0.1, 1_440) * 60_000,
                 max_minutes_per_day=read.number("VOICE_MAX_MINUTES_PER_DAY", 0, 0, 1_440),
+            ),
+            recording=RecordingPolicy(
+                allowed=read.flag("VOICE_RECORDING", False),
+                max_bytes=read.whole("VOICE_RECORDING_MAX_MB", 320, 1, 4_000) * 1_000_000,
+                keep_ms=read.number("VOICE_RECORDING_KEEP_MINUTES", 60, 0, 1_440) * 60_000,
             ),
         )
         if settings.local_llm_url and not settings.local_llm_model:

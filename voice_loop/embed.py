@@ -50,6 +50,7 @@ from voice_loop.ui.commands import AppCommands
 from voice_loop.ui.controls import controls
 from voice_loop.ui.debug_overlay import debug_overlay
 from voice_loop.ui.notices import error_card, notice
+from voice_loop.ui.recording import recording_controls, recording_notice
 from voice_loop.ui.settings_panel import settings_panel
 from voice_loop.ui.state import LOOP_NAME, state_of
 from voice_loop.ui.talk_button import talk_button
@@ -244,6 +245,10 @@ class VoiceLoop(AppCommands):
         """A command for the page to carry to the worker that holds the session."""
         return self.server.sign_command(session_id, operation, arguments)
 
+    def sign_download(self, client_token: str, recording: str, file: str) -> str:
+        """Where a tab can fetch a file of its recording, once and for a minute."""
+        return self.server.sign_download(client_token, recording, file)
+
     def find(self, client_token: str) -> Session | None:
         """The live session of a tab, if this worker holds it."""
         return self.server.manager.find(client_token)
@@ -273,8 +278,9 @@ class VoiceLoop(AppCommands):
         )
 
     def audio(self) -> rx.Component:
-        """The component itself: invisible; `talk_button` brings it along."""
-        return voice_audio(
+        """The component itself: invisible but for the notice of a recording; `talk_button` brings
+        it along."""
+        component = voice_audio(
             id=self.component_id,
             path=self._path_of_the_page(),
             ws_url=self.state.ws_url,
@@ -285,6 +291,7 @@ class VoiceLoop(AppCommands):
             on_error=self.state.failed,
             on_device=self.state.devices_changed,
         )
+        return rx.fragment(component, recording_notice(self.state))
 
     def _path_of_the_page(self) -> Any:
         """What the server says when the page comes alive: an export was made elsewhere, and knows
@@ -314,7 +321,7 @@ class VoiceLoop(AppCommands):
 
     def debug_overlay(self) -> rx.Component:
         """Live figures."""
-        return debug_overlay(self.state)
+        return debug_overlay(self.state, recording_controls(self.state))
 
     def settings_panel(self) -> rx.Component:
         """Devices, volume, turn-taking."""

@@ -96,6 +96,31 @@ ERRORS: Final[dict[str, ErrorText]] = {
     ),
     "answer_too_long": ErrorText("The answer was longer than can be held and was cut.", True),
     "internal": ErrorText("Something went wrong on the server. Click Talk again.", True, 1011),
+    # Recording.
+    "recording_full": ErrorText(
+        "The recording reached its largest size and stopped. What was recorded can be saved.", True
+    ),
+    "recording_failed": ErrorText(
+        "The recording stopped because it could not be written. The conversation goes on.", True
+    ),
+    "recordings_full": ErrorText(
+        "Too many conversations are being recorded on this server. Try again later.", True
+    ),
+    "recording_running": ErrorText(
+        "The recording is still running. Stop it, then save it again.", True
+    ),
+    "recording_gone": ErrorText(
+        "The recording is not there any more, or lies on another server.", True
+    ),
+    "download_invalid": ErrorText(
+        "This link is not valid. Save the recording from the page that made it.", True
+    ),
+    "download_expired": ErrorText(
+        "This link ran out. Save the recording from the page again.", True
+    ),
+    "download_spent": ErrorText(
+        "This link was used already. Save the recording from the page again.", True
+    ),
     # The provider.
     "provider_unreachable": ErrorText(
         "The assistant's server cannot be reached. Check the network, then try again.", True, 4020

@@ -87,7 +87,7 @@ def test_a_voice_loop_offers_these() -> None:
         "api", "attach", "audio", "component_id", "controls", "debug_overlay", "end", "find",
         "greeting", "interrupt", "issue_ticket", "lifespan", "message", "notices", "open_order",
         "provider_badge", "say", "set_instructions", "set_tools", "settings_panel",
-        "sign_command", "talk_button", "transcript", "unavailable",
+        "sign_command", "sign_download", "talk_button", "transcript", "unavailable",
     }  # fmt: skip
 
 

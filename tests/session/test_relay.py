@@ -9,6 +9,7 @@ import pytest
 
 from tests.session.test_link import running
 from voice_loop.event_bus import EventBus, Subscription
+from voice_loop.latency.clock import ManualClock
 from voice_loop.protocol.events import AudioChunk
 from voice_loop.providers import scripted as script
 from voice_loop.session import effects
@@ -29,7 +30,7 @@ def told(bus: EventBus[Fact]) -> Iterator[Subscription[Fact]]:
 
 
 def test_a_full_batch_is_told_with_its_bytes(bus: EventBus[Fact], told: Subscription[Fact]) -> None:
-    meter = RelayMeter(bus)
+    meter = RelayMeter(bus, ManualClock())
     for _ in range(BATCH + 3):
         meter.add("up", 0.5, 960)
     assert told.take_all() == [RelayDelays("up", (0.5,) * BATCH, BATCH * 960)]
@@ -42,7 +43,7 @@ def test_a_full_batch_is_told_with_its_bytes(bus: EventBus[Fact], told: Subscrip
 def test_audio_held_back_on_purpose_has_bytes_but_no_delay(
     bus: EventBus[Fact], told: Subscription[Fact]
 ) -> None:
-    meter = RelayMeter(bus)
+    meter = RelayMeter(bus, ManualClock())
     meter.add("down", None, 9_600)
     meter.add("down", 0.2, 960)
     meter.flush()

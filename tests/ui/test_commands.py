@@ -14,7 +14,9 @@ from reflex_base.utils.format import format_event_handler
 from voice_loop.config import Settings
 from voice_loop.embed import VoiceLoop
 from voice_loop.errors import WireError
+from voice_loop.event_bus import EventBus
 from voice_loop.providers.base import ToolSpec
+from voice_loop.session.facts import Fact
 from voice_loop.session.operations import AppOperation, execute
 from voice_loop.ui.state import VoiceState
 
@@ -55,6 +57,7 @@ class Taker:
 
     def __init__(self) -> None:
         self.done: list[tuple[str, Any]] = []
+        self.bus: EventBus[Fact] = EventBus()
 
     def say(self, text: str) -> None:
         self.done.append(("say", text))

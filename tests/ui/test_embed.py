@@ -56,7 +56,7 @@ async def test_beside_the_socket_everything_is_still_the_apps(app: rx.App) -> No
 
 
 def test_the_component_begins_in_the_mode_that_the_page_shows() -> None:
-    props = " ".join(VoiceLoop(Settings()).audio().render()["props"])
+    props = " ".join(VoiceLoop(Settings()).audio().children[0].render()["props"])
     assert "turnDetection" in props
     assert "push_to_talk_rx_state_" in props
 

@@ -49,6 +49,9 @@ class FakeLoop:
     def sign_command(self, session_id: str, operation: str, arguments: Mapping[str, Any]) -> str:
         return f"{session_id} {operation} {json.dumps(dict(arguments))}"
 
+    def sign_download(self, client_token: str, recording: str, file: str) -> str:
+        return f"/voice/recording?token={client_token}-{recording}-{file}"
+
     def unavailable(self) -> str | None:
         return self.refusal
 
@@ -267,9 +270,9 @@ def test_a_browser_can_call_what_a_page_offers_and_nothing_that_writes_the_conve
         "close_settings", "copy_metrics",
         "copy_transcript", "count_down", "devices_changed", "dismiss_error", "download_metrics",
         "download_transcript", "failed", "filter_log_kind", "filter_log_text",
-        "open_overlay_if_asked", "send_text", "set_barge_in", "set_push_to_talk",
-        "set_volume_percent", "set_wishes", "setvar", "status_changed", "stop", "ticket_asked",
-        "toggle_log_pause", "toggle_mute", "toggle_overlay", "toggle_settings",
+        "open_overlay_if_asked", "save_recording", "send_text", "set_barge_in", "set_push_to_talk",
+        "set_recording", "set_recording_keep", "set_volume_percent", "set_wishes", "setvar",
+        "status_changed", "stop", "stop_recording", "ticket_asked", "toggle_log_pause", "toggle_mute", "toggle_overlay", "toggle_settings",
     }  # fmt: skip
     assert not hasattr(VoiceState, "set_lines")
 

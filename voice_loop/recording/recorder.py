@@ -132,12 +132,13 @@ class Recorder:
         """Nothing more of `turn` and those before it will be heard."""
         self._forget_before(turn + 1)
 
-    def event(self, event: str, at_ms: float, **fields: Any) -> None:
-        """A line of the time line. Without an anchor its place is null.
+    def event(self, event: str, at_ms: float | None, **fields: Any) -> None:
+        """A line of the time line. Without an anchor or a time its place is null.
 
         Raises TypeError or ValueError for fields that JSON cannot carry.
         """
-        place = None if self._anchor is None else samples_to_ms(self._place(at_ms))
+        known = self._anchor is not None and at_ms is not None
+        place = samples_to_ms(self._place(at_ms or 0.0)) if known else None
         if not self._timeline.write(place, event, fields):
             self.full = True
 

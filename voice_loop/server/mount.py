@@ -15,6 +15,7 @@ import secrets
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any, Final
 
 from starlette.applications import Starlette
@@ -28,6 +29,7 @@ from voice_loop.server.desk import AdmissionDesk, SessionHooks
 from voice_loop.server.drain import drain_on_signals
 from voice_loop.server.endpoint import VoiceEndpoint
 from voice_loop.server.metrics import METRICS_PATH, Exposition, metrics_route
+from voice_loop.server.recordings import RecordingDesk
 from voice_loop.server.shared_usage import SharedUsage
 from voice_loop.server.signing import WallTime
 from voice_loop.server.spent import MemorySpent, SpentStore
@@ -40,6 +42,9 @@ from voice_loop.session.tools import ToolRunner, no_tools
 
 __all__ = ["DefaultHooks", "SessionHooks", "VoiceServer", "session_settings"]
 
+
+RECORDING_PATH: Final = "/recording"
+"""Below the voice's own: what a proxy lets through to the one, it lets through to the other."""
 
 _TAB: Final = "tab "
 """Before a client token, so that an order for a tab never passes for a command on a session."""
@@ -93,6 +98,7 @@ class VoiceServer:
         metrics_path: str = METRICS_PATH,
         trusted_proxy_hops: int = 0,
         wall_time: WallTime = time.time,
+        recordings_folder: Path | None = None,
     ) -> None:
         clock = clock or MonotonicClock()
         hooks = hooks or DefaultHooks(settings)
@@ -101,6 +107,10 @@ class VoiceServer:
         secret = (settings.ticket_secret or secrets.token_urlsafe(32)).encode()
         self._tickets = Tickets(secret, name, self._spent, wall_time)
         self._commands = Commands(secret, name, wall_time)
+        self._recordings = RecordingDesk(
+            settings.recording, clock, secret, name, self._spent,
+            wall_time=wall_time, parent=recordings_folder,
+        )  # fmt: skip
         self._tool_specs = {spec.name: spec for spec in tool_specs}
         self.manager = SessionManager(
             Plan(
@@ -109,7 +119,12 @@ class VoiceServer:
                 limits=settings.limits,
                 tools=tools or no_tools,
                 verify_command=self._verify_command,
-                watchers=(hooks.watch, *([usage.watch] if usage else ()), *watchers),
+                watchers=(
+                    hooks.watch,
+                    *([usage.watch] if usage else ()),
+                    *watchers,
+                    *self._recordings.watchers,
+                ),
             )
         )
         """Finds live sessions: `manager.find(client_token)`."""
@@ -117,6 +132,8 @@ class VoiceServer:
         endpoint = VoiceEndpoint(desk, clock, settings.limits.start_timeout_ms, trusted_proxy_hops)
         self.path = path or settings.path
         routes: list[BaseRoute] = [WebSocketRoute(self.path, _as_function(endpoint))]
+        if settings.recording.allowed:
+            routes.append(self._recordings.route(self.path + RECORDING_PATH))
         if metrics is not None:
             routes.append(
                 metrics_route(
@@ -146,7 +163,11 @@ class VoiceServer:
     async def lifespan(self) -> AsyncIterator[None]:
         """Sessions can live while this is entered. Raises ConfigError for what cannot work."""
         self.check()
-        async with self.manager.running(), drain_on_signals(self.manager.drain):
+        async with (
+            self._recordings.running(),
+            self.manager.running(),
+            drain_on_signals(self.manager.drain),
+        ):
             yield
 
     def issue_ticket(self, client_token: str, origin: str, address: str) -> str:
@@ -156,6 +177,12 @@ class VoiceServer:
     def sign_command(self, session_id: str, operation: str, arguments: Mapping[str, Any]) -> str:
         """A command on a live session for the page to carry: see `session.operations`."""
         return self._commands.sign(session_id, operation, arguments)
+
+    def sign_download(self, client_token: str, recording: str, file: str) -> str:
+        """Where this tab can fetch a file of its recording, once and for a minute: path and query
+        on this server."""
+        token = self._recordings.sign(client_token, recording, file)
+        return f"{self.path}{RECORDING_PATH}?token={token}"
 
     def seal_order(self, client_token: str, operation: str, arguments: Mapping[str, Any]) -> str:
         """An order of the app for the state of a tab, which finds the session: nobody else's."""

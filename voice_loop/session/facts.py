@@ -124,6 +124,25 @@ class SessionEnded:
     duration_ms: float
 
 
+@dataclass(frozen=True, slots=True)
+class RecordingOrder:
+    """The person switched the recording on or off; `keep` it beyond the session."""
+
+    on: bool
+    keep: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingState:
+    """What became of it: it runs, is `ready` to be fetched, or is gone; `code` says why it ended
+    otherwise than asked."""
+
+    phase: Literal["running", "ready", "gone"]
+    name: str = ""
+    length_ms: float = 0.0
+    code: str = ""
+
+
 DisplayEvent = TurnState | TranscriptUpdate | ToolUpdate | ErrorEvent | MetricsUpdate
 Fact = (
     Mark
@@ -133,6 +152,8 @@ Fact = (
     | Usage
     | SessionStarted
     | SessionEnded
+    | RecordingOrder
+    | RecordingState
     | DisplayEvent
     | PlaybackReport
     | UserSpeech

@@ -11,7 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from voice_loop.errors import WireError
+from voice_loop.event_bus import EventBus
 from voice_loop.providers.base import ToolSpec
+from voice_loop.session.facts import Fact, RecordingOrder
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,8 @@ class CommandGate:
 class Operable(Protocol):
     """What operations act on: a session."""
 
+    bus: EventBus[Fact]
+
     def say(self, text: str) -> None: ...
     def message(self, text: str) -> None: ...
     def change(
@@ -70,6 +74,10 @@ def execute(command: AppOperation, session: Operable) -> None:
             session.change(tools=_tools(arguments))
         case "voice":
             session.change(voice=_text(arguments))
+        case "record":
+            # A watcher records, where this server allows it.
+            on, keep = arguments.get("on") is True, arguments.get("keep") is True
+            session.bus.publish(RecordingOrder(on, keep))
         case "interrupt":
             session.interrupt()
         case "end":

@@ -9,7 +9,10 @@ from __future__ import annotations
 from typing import Final, Literal
 
 from voice_loop.event_bus import EventBus
-from voice_loop.session.facts import Fact, RelayDelays
+from voice_loop.latency.clock import Clock
+from voice_loop.protocol.frames import HEADER
+from voice_loop.session.facts import Fact, Mark, RelayDelays
+from voice_loop.session.outbox import Outgoing
 
 BATCH: Final = 25
 
@@ -19,8 +22,10 @@ Direction = Literal["up", "down"]
 class RelayMeter:
     """Collects delays and bytes and publishes them, `BATCH` messages at a time."""
 
-    def __init__(self, bus: EventBus[Fact]) -> None:
+    def __init__(self, bus: EventBus[Fact], clock: Clock) -> None:
         self._bus = bus
+        self._clock = clock
+        self._first_sent_turn = 0
         self._delays: dict[Direction, list[float]] = {"up": [], "down": []}
         self._messages: dict[Direction, int] = {"up": 0, "down": 0}
         self._audio_bytes: dict[Direction, int] = {"up": 0, "down": 0}
@@ -33,6 +38,18 @@ class RelayMeter:
         self._messages[direction] += 1
         if self._messages[direction] >= BATCH:
             self._publish(direction)
+
+    def frame_sent(self, frame: Outgoing) -> None:
+        """A frame went to the page's socket; the first audio of an answer is a mark."""
+        if not frame.is_chunk:
+            return
+        now_ms, came_ms = self._clock.now_ms(), frame.received_ms
+        delay_ms = None if came_ms is None else now_ms - came_ms
+        self.add("down", delay_ms, len(frame.data) - HEADER.size)
+        turn = frame.audio_turn
+        if turn is not None and turn > self._first_sent_turn:
+            self._first_sent_turn = turn
+            self._bus.publish(Mark("first_chunk_sent", now_ms, "server", turn))
 
     def flush(self) -> None:
         """Publish what is left."""

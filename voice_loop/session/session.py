@@ -22,7 +22,6 @@ import anyio.lowlevel
 from voice_loop.errors import ERRORS, WireError
 from voice_loop.event_bus import EventBus
 from voice_loop.protocol import events as wire
-from voice_loop.protocol.frames import HEADER
 from voice_loop.providers.base import (
     Connected,
     Provider,
@@ -31,11 +30,11 @@ from voice_loop.providers.base import (
     ToolSpec,
 )
 from voice_loop.session import effects
+from voice_loop.session.audio_tap import AudioTap
 from voice_loop.session.conversation import Conversation
 from voice_loop.session.facts import Fact, Mark, MarkName, SessionEnded, SessionStarted
 from voice_loop.session.link import ProviderLink
 from voice_loop.session.operations import CommandGate, execute
-from voice_loop.session.outbox import Outgoing
 from voice_loop.session.page import ClientChannel, Page
 from voice_loop.session.presence import Presence
 from voice_loop.session.reception import Reception
@@ -59,7 +58,9 @@ class Session:
         self._clock = config.clock
         self._began_ms = config.clock.now_ms()
         self._conversation = Conversation(config.terms(), self._began_ms)
-        self._page = Page(self._frame_sent)
+        self.bus: EventBus[Fact] = EventBus()
+        self._relays = RelayMeter(self.bus, config.clock)
+        self._page = Page(self._relays.frame_sent)
         self._link = ProviderLink(
             config.provider_factory,
             self,
@@ -72,10 +73,9 @@ class Session:
         self._ended = anyio.Event()
         self._tasks: anyio.abc.TaskGroup | None = None
         self._presence = Presence(config.limits, self._page.outbox, self._began_ms)
-        self._first_sent_turn = 0
         self._commands = CommandGate(config.id, config.verify_command)
-        self.bus: EventBus[Fact] = EventBus()
-        self._relays = RelayMeter(self.bus)
+        self.audio_tap: AudioTap | None = None
+        """Gets the audio of both sides while somebody records it."""
         self.provider: Provider | None = None
         """The live connection, while there is one."""
         self.connected: Connected | None = None
@@ -288,6 +288,8 @@ class Session:
     def on_frame(self, event: wire.ClientEvent) -> None:
         self._conversation.on_client(event, self._clock.now_ms())
         if isinstance(event, wire.AudioChunk):
+            if self.audio_tap is not None:
+                self.audio_tap.user_audio(event)
             # Fifty times a second, and it decides nothing: neither page nor timer need waking.
             self._link.submit(self._conversation.out.commands)
             self._conversation.out.clear()
@@ -361,6 +363,8 @@ class Session:
             self._page.outbox.drop_audio(turn)
         for frame in out.frames:
             self._page.outbox.push(frame.event, frame.received_ms)
+            if self.audio_tap is not None and isinstance(frame.event, wire.AudioChunk):
+                self.audio_tap.assistant_audio(frame.event)
         self._link.submit(out.commands)
         for call in out.tools:
             if self._tasks is not None:
@@ -387,14 +391,3 @@ class Session:
             call.call_id, output, failed=failed, now_ms=self._clock.now_ms()
         )
         self._apply()
-
-    def _frame_sent(self, frame: Outgoing) -> None:
-        if not frame.is_chunk:
-            return
-        now_ms, came_ms = self._clock.now_ms(), frame.received_ms
-        delay_ms = None if came_ms is None else now_ms - came_ms
-        self._relays.add("down", delay_ms, len(frame.data) - HEADER.size)
-        turn = frame.audio_turn
-        if turn is not None and turn > self._first_sent_turn:
-            self._first_sent_turn = turn
-            self.bus.publish(Mark("first_chunk_sent", now_ms, "server", turn))

@@ -12,7 +12,7 @@ from typing import Any, Final, TypedDict
 
 from voice_loop.protocol.events import MetricsUpdate, ToolUpdate, TranscriptUpdate
 from voice_loop.providers.base import HistoryItem
-from voice_loop.session.facts import Fact, SessionStarted
+from voice_loop.session.facts import Fact, RecordingState, SessionStarted
 from voice_loop.ui.overlay_feed import OverlayFeed
 
 MAX_LINES: Final = 200
@@ -56,6 +56,7 @@ class Board:
     tools: list[ToolUpdate] = field(default_factory=list)
     metrics: dict[str, Any] | None = None
     started: SessionStarted | None = None
+    recording: RecordingState | None = None
     feed: OverlayFeed | None = None
     """Of the session's overlay; it shows more of the facts, and only while it is open."""
 
@@ -78,6 +79,8 @@ class Board:
                 self.metrics = dict(fact.metrics)
             case SessionStarted():
                 self.started = fact
+            case RecordingState():
+                self.recording = fact
             case _:
                 return False
         return True

@@ -23,6 +23,7 @@ from voice_loop.session.session import Session
 from voice_loop.ui.board import Board, history, merged, with_tools
 from voice_loop.ui.overlay_feed import OverlayFeed, begin_feed
 from voice_loop.ui.overlay_state import fill
+from voice_loop.ui.recording_state import show_recording
 from voice_loop.ui.state import VoiceState
 from voice_loop.ui.tab import with_wishes
 
@@ -146,3 +147,5 @@ def show(state: VoiceState, board: Board) -> None:
         state.tools = with_tools(list(state.tools), board.tools)
     if board.metrics is not None:
         state.metrics = board.metrics
+    if board.recording is not None:
+        show_recording(state, board.recording)

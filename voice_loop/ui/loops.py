@@ -36,6 +36,10 @@ class Loop(Protocol):
         """A command for the page to carry to its session."""
         ...
 
+    def sign_download(self, client_token: str, recording: str, file: str) -> str:
+        """Where this page can fetch a file of its recording, once: path and query."""
+        ...
+
     def find(self, client_token: str) -> Session | None:
         """The live session of this page, if this worker holds it."""
         ...

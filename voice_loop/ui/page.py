@@ -17,6 +17,7 @@ from voice_loop.ui.debug_overlay import debug_overlay, figures_button
 from voice_loop.ui.notices import error_card, notice
 from voice_loop.ui.parts import icon, stack
 from voice_loop.ui.phases import HOLD, LIVE, LOOKS, MUTED
+from voice_loop.ui.recording import recording_controls
 from voice_loop.ui.settings_panel import settings_panel
 from voice_loop.ui.state import VoiceState
 from voice_loop.ui.talk_button import talk_dial
@@ -347,7 +348,7 @@ def page(voice: Voice) -> rx.Component:
         _header(voice),
         _main(voice, status),
         _footer(state),
-        debug_overlay(state, focus_back=True),
+        debug_overlay(state, recording_controls(state), focus_back=True),
         voice.audio(),
         custom_attrs={"data-voice-status": status},
         style=surface(

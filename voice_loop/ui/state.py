@@ -23,8 +23,8 @@ from voice_loop.ui import countdown
 from voice_loop.ui.board import Line, ToolLine, as_cut, as_left, as_text
 from voice_loop.ui.overlay_feed import OverlayFeed, feed_of
 from voice_loop.ui.overlay_state import OverlayMixin
+from voice_loop.ui.recording_state import RecordingMixin
 from voice_loop.ui.tab import LOOP_NAME as LOOP_NAME
-from voice_loop.ui.tab import TabMixin
 
 MAX_TEXT_CHARS: Final = 4_000
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,31}")
@@ -46,7 +46,7 @@ class Device(TypedDict):
     label: str
 
 
-class VoiceMixin(TabMixin, OverlayMixin, rx.State, mixin=True):
+class VoiceMixin(RecordingMixin, OverlayMixin, rx.State, mixin=True):
     """The conversation of this tab, as the page shows it: one state for each VoiceLoop."""
 
     status: str = "idle"
@@ -119,7 +119,7 @@ class VoiceMixin(TabMixin, OverlayMixin, rx.State, mixin=True):
         return api.deliver_ticket(self._component, request, ticket)
 
     @rx.event
-    def status_changed(self, data: dict[str, Any]) -> None:
+    def status_changed(self, data: dict[str, Any]) -> EventSpec | None:
         """The component says what is true."""
         self.status = str(data.get("status", "idle"))
         self.microphone = bool(data.get("microphone", True))
@@ -134,8 +134,11 @@ class VoiceMixin(TabMixin, OverlayMixin, rx.State, mixin=True):
             self._welcome()
         elif self.status not in ("connecting", "error", "reconnecting"):
             self._forget_error()
+        if self.status in ("idle", "error"):
+            self._recording_over()
         mode = data.get("turn_detection")
         self.holds = mode == "push_to_talk" if mode else self.push_to_talk
+        return self._record_if_wanted()
 
     def _welcome(self) -> None:
         """What depends on the environment reaches the page here, never frozen into an export."""
@@ -148,6 +151,7 @@ class VoiceMixin(TabMixin, OverlayMixin, rx.State, mixin=True):
         self.provider = settings.active_provider
         self.model = settings.openai_model if self.provider == "openai" else ""
         self._offer_voices(loop)
+        self._offer_recording()
         if not self._welcomed:
             self._welcomed = True
             self.barge_in = settings.barge_in
