@@ -28,6 +28,11 @@ TALK = "[data-voice=talk] >> nth=0"
 """The dial; an error card has such a button too, after it."""
 STATUS = "[data-voice-status]"
 LIVE = ("listening", "user_speaking", "thinking", "speaking")
+IS_ALIVE = """() => {
+  const button = document.querySelector("[data-voice=talk]");
+  return button && Object.keys(button).some((key) => key.startsWith("__reactProps"));
+}"""
+"""React has taken the drawn page over, and with it the component's listeners are there."""
 
 
 @dataclass
@@ -120,8 +125,9 @@ class Visitor:
             self.console.append(f"{message.type}: {message.text}")
 
     def visit(self, url: str) -> None:
-        """Open the page and wait until it is alive."""
+        """Open the page and wait until it is alive: what the server drew looks the same before."""
         self.page.goto(url)
+        self.page.wait_for_function(IS_ALIVE, timeout=PATIENCE_MS)
         self.wait_for_status("idle")
 
     def status(self) -> str:

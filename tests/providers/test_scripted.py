@@ -34,7 +34,7 @@ from voice_loop.providers.scripted import (
     ScriptedProviders,
     ScriptError,
     TruncateItem,
-    Update,
+    UpdateSettings,
 )
 
 pytestmark = pytest.mark.anyio
@@ -141,7 +141,7 @@ async def test_free_running_records_every_command_with_its_arguments() -> None:
         DeleteItem("i"),
         AddText("hello"),
         AddToolResult("call", "{}"),
-        Update(changed),
+        UpdateSettings(changed),
     ]
     assert provider.settings == changed
     assert provider.name == "openai"

@@ -108,7 +108,7 @@ async def test_a_signed_command_is_carried_out_and_an_unsigned_one_is_not() -> N
         session_id = client.ready.session_id
         command = home.server.sign_command(session_id, "instructions", {"text": "Be brief."})
         await client.send(wire.AppCommand(command))
-        update = await home.providers.made[0].expect(script.Update, skip=True)
+        update = await home.providers.made[0].expect(script.UpdateSettings, skip=True)
         assert update.settings.instructions == "Be brief."
         foreign = home.server.sign_command("another", "end", {})
         unsigned = json.dumps({"op": "end"})

@@ -209,7 +209,7 @@ async def test_every_command_reaches_the_provider_as_what_it_is() -> None:
         script.DeleteItem("a"),
         script.AddText("t"),
         script.AddToolResult("c", "o"),
-        script.Update(SETTINGS),
+        script.UpdateSettings(SETTINGS),
     ]
 
 

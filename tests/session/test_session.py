@@ -391,8 +391,8 @@ async def test_commands_of_the_app_are_carried_out_once_and_in_rising_order() ->
         for name in ("message", "instructions", "tools", "interrupt"):
             page.send_event(wire.AppCommand(name))
         await provider.expect(script.AddText("Hi"), skip=True)
-        await provider.expect(script.Update, skip=True)
-        update = await provider.expect(script.Update, skip=True)
+        await provider.expect(script.UpdateSettings, skip=True)
+        update = await provider.expect(script.UpdateSettings, skip=True)
         assert update.settings.instructions == "Be brief."
         assert [spec.name for spec in update.settings.tools] == ["clock"]
         page.send_event(wire.AppCommand("say"))
@@ -437,7 +437,7 @@ async def test_the_app_acts_on_a_session_it_found() -> None:
         await provider.expect(script.CancelResponse)
         session.change(instructions="Be brief.")
         session.change(tools=[])
-        await provider.expect(script.Update, skip=True)
+        await provider.expect(script.UpdateSettings, skip=True)
         session.say("Bye")
         session.send_metrics({"ttfb_ms": 1})
         assert (await page.expect(wire.MetricsUpdate)).metrics == {"ttfb_ms": 1}

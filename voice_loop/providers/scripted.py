@@ -23,7 +23,39 @@ import anyio
 import anyio.lowlevel
 
 from voice_loop.errors import ProviderError, ProviderUnavailable
+from voice_loop.providers import commands
 from voice_loop.providers.base import Connected, ProviderEvent, SessionSettings
+from voice_loop.providers.commands import (
+    AddText,
+    AddToolResult,
+    AppendAudio,
+    CancelResponse,
+    ClearAudio,
+    CommitAudio,
+    CreateResponse,
+    DeleteItem,
+    TruncateItem,
+    UpdateSettings,
+)
+
+__all__ = [
+    "AddText",
+    "AddToolResult",
+    "AppendAudio",
+    "CancelResponse",
+    "ClearAudio",
+    "Command",
+    "CommitAudio",
+    "Connect",
+    "CreateResponse",
+    "DeleteItem",
+    "Expect",
+    "ScriptError",
+    "ScriptedProvider",
+    "ScriptedProviders",
+    "TruncateItem",
+    "UpdateSettings",
+]
 
 MAX_WAITING_EVENTS: Final = 10_000
 
@@ -33,71 +65,7 @@ class Connect:
     settings: SessionSettings
 
 
-@dataclass(frozen=True, slots=True)
-class AppendAudio:
-    pcm: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class CommitAudio:
-    pass
-
-
-@dataclass(frozen=True, slots=True)
-class ClearAudio:
-    pass
-
-
-@dataclass(frozen=True, slots=True)
-class CreateResponse:
-    instructions: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class CancelResponse:
-    pass
-
-
-@dataclass(frozen=True, slots=True)
-class TruncateItem:
-    item_id: str
-    audio_end_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class DeleteItem:
-    item_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class AddText:
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class AddToolResult:
-    call_id: str
-    output: str
-
-
-@dataclass(frozen=True, slots=True)
-class Update:
-    settings: SessionSettings
-
-
-Command = (
-    Connect
-    | AppendAudio
-    | CommitAudio
-    | ClearAudio
-    | CreateResponse
-    | CancelResponse
-    | TruncateItem
-    | DeleteItem
-    | AddText
-    | AddToolResult
-    | Update
-)
+Command = Connect | commands.Command
 CommandT = TypeVar("CommandT", bound=Command)
 
 
@@ -162,7 +130,7 @@ class ScriptedProvider:
     def settings(self) -> SessionSettings | None:
         """The settings in force: of the last `connect` or `update`."""
         for command in reversed(self.commands):
-            if isinstance(command, Connect | Update):
+            if isinstance(command, Connect | UpdateSettings):
                 return command.settings
         return None
 
@@ -267,7 +235,7 @@ class ScriptedProvider:
         await self._command(AddToolResult(call_id, output))
 
     async def update(self, settings: SessionSettings) -> None:
-        await self._command(Update(settings))
+        await self._command(UpdateSettings(settings))
 
     async def aclose(self) -> None:
         """Close. Raises ScriptError, the first time, if steps are left over."""

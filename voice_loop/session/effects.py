@@ -13,63 +13,45 @@ from voice_loop.protocol.events import (
     AudioEnd,
     ServerEvent,
 )
-from voice_loop.providers.base import SessionSettings
+from voice_loop.providers import commands
+from voice_loop.providers.commands import (
+    AddText,
+    AddToolResult,
+    CancelResponse,
+    ClearAudio,
+    CommitAudio,
+    CreateResponse,
+    DeleteItem,
+    TruncateItem,
+    UpdateSettings,
+)
 from voice_loop.session.facts import DisplayEvent, Fact
+
+__all__ = [
+    "AddText",
+    "AddToolResult",
+    "AppendAudio",
+    "CancelResponse",
+    "ClearAudio",
+    "Command",
+    "CommitAudio",
+    "CreateResponse",
+    "DeleteItem",
+    "Effects",
+    "Frame",
+    "RunTool",
+    "TruncateItem",
+    "UpdateSettings",
+]
 
 
 @dataclass(frozen=True, slots=True)
-class AppendAudio:
-    pcm: bytes
+class AppendAudio(commands.AppendAudio):
+    """With what the session must know of it: where it lies, and how long it has waited."""
+
     position_samples: int
     """On the up-stream's line, for the ledger of appended samples."""
     received_ms: float
-
-
-@dataclass(frozen=True, slots=True)
-class CommitAudio:
-    pass
-
-
-@dataclass(frozen=True, slots=True)
-class ClearAudio:
-    pass
-
-
-@dataclass(frozen=True, slots=True)
-class CreateResponse:
-    instructions: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class CancelResponse:
-    pass
-
-
-@dataclass(frozen=True, slots=True)
-class TruncateItem:
-    item_id: str
-    audio_end_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class DeleteItem:
-    item_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class AddText:
-    text: str = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class AddToolResult:
-    call_id: str
-    output: str = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class UpdateSettings:
-    settings: SessionSettings = field(repr=False)
 
 
 Command = (
