@@ -131,6 +131,7 @@ def look(page: Page, path: Path) -> None:
     assert_readable(page)
     page.screenshot(path=path.with_suffix(".png"))
     figures_of(page).evaluate("e => e.scrollTo(0, e.scrollHeight)")
+    expect(figures_of(page).get_by_text("Published elsewhere")).to_be_in_viewport()
     page.wait_for_timeout(300)  # until what was scrolled to is painted
     page.screenshot(path=path.with_name(f"{path.name}-below.png"))
     figures_of(page).evaluate("e => e.scrollTo(0, 0)")

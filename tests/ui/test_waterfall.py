@@ -118,10 +118,10 @@ def test_before_the_first_turn_there_is_nothing() -> None:
 
 def test_the_caption_tells_which_turn_and_how_long() -> None:
     metrics = session().payload(1, 1_400.0)
-    assert (
-        caption(metrics) == "Turn 1: 700 ms from your last sound to the end of the last known step"
-    )
+    assert caption(metrics) == "Turn 1: 700 ms from your last sound to the first sound heard"
     assert caption({"turn": 4}) == "Turn 4"
+    silent = session(first_sound=True).payload(1, 1_400.0)
+    assert caption(silent).endswith("205 ms from the end of your turn to the last known step")
 
 
 MARKS = st.sampled_from(["speech_stopped", "nonsense", *(mark for mark, _ in CHAIN), 3, None])

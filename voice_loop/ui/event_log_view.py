@@ -140,6 +140,8 @@ def event_log_view(state: type[VoiceState]) -> rx.Component:
             aria_label="Events, newest first, scrollable",
             tab_index=0,
             style={
+                # What is hidden from the eye inside stays inside, and lengthens nothing outside.
+                "position": "relative",
                 "height": "12rem",
                 "overflow_y": "auto",
                 "padding": "0.5rem 0.75rem",

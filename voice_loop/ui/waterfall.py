@@ -148,10 +148,13 @@ def _unknown(metrics: Mapping[str, Any], stages: list[_Stage], place: int) -> St
 def caption(metrics: Mapping[str, Any]) -> str:
     """Which turn it is and how long it took; empty before the first turn."""
     turn = metrics.get("turn")
-    whole = sum(stage["ms"] for stage in _stages(metrics))
+    stages = _stages(metrics)
+    whole = sum(stage["ms"] for stage in stages)
     if not isinstance(turn, int):
         return ""
     if not whole:
         return f"Turn {turn}"
     began = "your last sound" if _before(metrics) is not None else "the end of your turn"
-    return f"Turn {turn}: {ms(whole, unit=True)} from {began} to the end of the last known step"
+    heard = stages[-1]["last"] == len(CHAIN) - 1
+    ended = "the first sound heard" if heard else "the last known step"
+    return f"Turn {turn}: {ms(whole, unit=True)} from {began} to {ended}"

@@ -77,7 +77,7 @@ def _shares(state: type[VoiceState]) -> rx.Component:
     below: Style = {
         "display": "flex",
         "flex_wrap": "wrap",
-        "gap": "0.25rem 1rem",
+        "gap": "0.25rem 0.875rem",
         "margin": "0.5rem 0 0",
         "padding": "0",
         "list_style": "none",
@@ -87,7 +87,7 @@ def _shares(state: type[VoiceState]) -> rx.Component:
         rx.el.div(
             rx.el.div(rx.foreach(state.shares, _piece), aria_hidden="true", style=whole),
             rx.el.ul(
-                rx.el.li("First sound, by owner:"),
+                rx.el.li("First sound:"),
                 rx.foreach(state.shares, _legend),
                 aria_label="Who took how much of the first sound",
                 style=below,
