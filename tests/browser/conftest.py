@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Playwright
 
+from tests.browser.hosting import Hosting, hosting
 from tests.browser.served_app import SHARED_BUILD, ServedApp, serve
 from tests.browser.visitor import Visitor
 from tests.browser_support import launch_chromium
@@ -24,6 +25,13 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedApp]:
     with serve(folder / "app.log", SHARED_BUILD) as served:
         yield served
     assert "Traceback" not in served.log_text(), served.log_text()[-6000:]
+
+
+@pytest.fixture(scope="session")
+def hosted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hosting]:
+    """What `reflex export` made, unpacked; an environment for it; its page served."""
+    with hosting(tmp_path_factory.mktemp("hosting")) as made:
+        yield made
 
 
 @pytest.fixture
