@@ -10,7 +10,7 @@ import pytest
 from reflex_voice_audio.events import Status
 
 from tests.ui.tree import find, one
-from voice_loop.ui.phases import ANSWERING, LIVE, LOOKS
+from voice_loop.ui.phases import ANSWERING, HOLD, LIVE, LOOKS
 from voice_loop.ui.talk_button import talk_dial
 from voice_loop.ui.theme import CALM, DARK, LIGHT, icon_button, quiet_button, surface, when
 
@@ -84,7 +84,8 @@ def test_controls_are_large_enough_to_touch_and_stand_still_when_asked() -> None
 
 
 def test_every_status_of_the_component_has_a_look() -> None:
-    assert set(LOOKS) == set(get_args(Status))
+    assert set(LOOKS) == {*get_args(Status), "loading"}
+    assert set(HOLD) == set(LOOKS)
     assert set(ANSWERING) < set(LIVE) < set(LOOKS)
 
 

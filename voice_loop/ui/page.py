@@ -20,7 +20,7 @@ from voice_loop.ui.phases import HOLD, LIVE, LOOKS, MUTED
 from voice_loop.ui.recording import recording_controls
 from voice_loop.ui.settings_panel import settings_panel
 from voice_loop.ui.state import VoiceState
-from voice_loop.ui.talk_button import talk_dial
+from voice_loop.ui.talk_button import shown_status, talk_dial
 from voice_loop.ui.theme import (
     CALM,
     DARK,
@@ -342,7 +342,7 @@ def page(voice: Voice) -> rx.Component:
     state = voice.state
     away: Any = (state.status == "error") & (state.error_code == "")
     # An error that was put away leaves nothing behind that speaks of it.
-    status: Any = rx.cond(away, "idle", state.status)
+    status: Any = shown_status(rx.cond(away, "idle", state.status))
     return rx.el.div(
         *_head(),
         _header(voice),

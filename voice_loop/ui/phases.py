@@ -1,7 +1,8 @@
 """What each status of the conversation looks like and says: one table for every part of the page.
 
 A status is told four ways at once, by shape, icon, words and colour, so that none of them has to be
-seen or heard alone. The statuses are the component's (`on_status`); this module decides nothing.
+seen or heard alone. The statuses are the component's (`on_status`), and `loading` before it is
+there; this module decides nothing.
 """
 
 from __future__ import annotations
@@ -27,6 +28,9 @@ class Look:
 
 
 LOOKS: Final[dict[str, Look]] = {
+    "loading": Look(
+        "hourglass", "Talk", "Getting ready", "One moment: the page is loading.", "50%"
+    ),
     "idle": Look(
         "mic",
         "Talk",
@@ -54,6 +58,7 @@ LOOKS: Final[dict[str, Look]] = {
 }
 
 HOLD: Final[dict[str, tuple[str, str]]] = {
+    "loading": ("Hold to talk", "One moment: the page is loading."),
     "idle": ("Hold to talk", "Hold the button, or Space on it, and speak."),
     "connecting": ("Hold to talk", "Allow the microphone if you are asked, then hold again."),
     "listening": ("Hold to talk", "Hold the button while you speak, or type."),

@@ -114,6 +114,7 @@ def _core_statuses() -> Style:
             "color": colour("on-colour"),
         },
         when("thinking"): {"border_color": colour("lagoon")},
+        when("loading"): {"cursor": "progress", "border_style": "dotted"},
         when("connecting", "reconnecting"): {"border_style": "dashed"},
         when("error"): {
             "background": colour("alarm-wash"),
@@ -174,6 +175,12 @@ def _icon(status: Any) -> rx.Component:
     )
 
 
+def shown_status(status: Any) -> Any:
+    """`status`, and "loading" while the page is drawn but not alive: a click would be lost. What
+    goes on is never hidden by Reflex's own socket coming back."""
+    return rx.cond(rx.State.is_hydrated | (status != "idle"), status, "loading")
+
+
 def _label(status: Any, holds: Any) -> Any:
     clicked = [(name, look.action) for name, look in LOOKS.items()]
     held = [(name, action) for name, (action, _) in HOLD.items()]
@@ -222,7 +229,7 @@ def talk_dial(
 def talk_button(state: type[VoiceState], component_id: str) -> rx.Component:
     """The dial alone on a host app's page: where it is held to talk, something must end it."""
     return rx.fragment(
-        talk_dial(state.status, component_id, state.holds),
+        talk_dial(shown_status(state.status), component_id, state.holds),
         rx.cond(
             state.holds & (state.status != "idle") & (state.status != "error"),
             rx.el.div(end_button(component_id), style=surface()),
