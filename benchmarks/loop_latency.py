@@ -116,7 +116,7 @@ def _figures(stage: Stage) -> dict[str, float]:
 
 def converse(stage: Stage, network: str, turns: int) -> list[Turn]:
     """Questions in turn. The first one warms up and does not count."""
-    stage.lab.load("bed", sounds.bed("pink", 10.0, -58.0), sounds.RATE_HZ)
+    stage.lab.load("bed", sounds.bed("pink", 10.0, -58.0, seed=1), sounds.RATE_HZ)
     stage.lab.bed("bed", 1.0)
     ask(stage, network, QUESTIONS[-1])
     done = []

@@ -1,7 +1,7 @@
 """Sounds for the interruption benchmark: words of several voices, noises, rooms. All seeded.
 
 Words are spoken by espeak-ng (several voices, from the system's packages); noises, impulses and
-room responses are made with numpy. None of them was used to tune the detector.
+room responses are made with numpy. None of them tunes the detector: `tuning_sounds` does.
 All samples are mono float32 at 48 kHz, peak 1.0 unless said otherwise.
 """
 
@@ -11,24 +11,33 @@ import functools
 import io
 import subprocess
 import wave
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 Samples = npt.NDArray[np.float32]
+Line = npt.NDArray[np.float64]
 RATE_HZ = 48_000
 FRAME = RATE_HZ // 100
 
-VOICES = ("en-us", "en-gb-x-rp", "en-us+f3", "en-gb-scotland+m3", "en-us+f5", "en-029+m7")
+VOICES = (
+    "en-us-nyc+m2", "en-gb-x-gbcwmd+f2", "en-gb-x-gbclan+m1", "en-us+Andrea", "en-gb+Michael",
+    "en-us+Annie", "en-gb-scotland+f4", "en-029+Lee",
+)  # fmt: skip
 LONG_WORDS = (
-    "Wait a moment please.",
-    "Hold on, that is not what I meant.",
-    "Stop talking, I have a question.",
-    "No, tell me something else instead.",
-    "Excuse me, what about tomorrow?",
+    "Could you say that again?",
+    "Let me ask you something different.",
+    "That is enough for now, thank you.",
+    "Sorry, I meant the other one.",
+    "Never mind, forget about it.",
+    "Please be quiet for a minute.",
+    "Do you know when it opens?",
 )
-SHORT_WORDS = ("Stop!", "No wait.", "Hold on.", "Okay stop.", "Listen.")
+SHORT_WORDS = (
+    "Stop it.", "Enough!", "Be quiet.", "Not that.", "Hang on.", "Pause.", "And then?", "Quiet!",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -52,7 +61,8 @@ class Sound:
         return len(self.samples) * 1000 / RATE_HZ
 
 
-def _peak(samples: npt.ArrayLike) -> Samples:
+def peak(samples: npt.ArrayLike) -> Samples:
+    """The same sound with peak 1.0."""
     array = np.asarray(samples, dtype=np.float64)
     return np.asarray(array / (np.max(np.abs(array)) or 1.0), dtype=np.float32)
 
@@ -75,7 +85,7 @@ def spoken(text: str, voice: str, speed_wpm: int = 165) -> Samples:
     padded[: min(len(spectrum), len(padded))] = spectrum[: len(padded)]
     out = np.fft.irfft(padded, count)
     loud = np.flatnonzero(np.abs(out) > 0.01 * np.max(np.abs(out)))
-    return _peak(out[loud[0] : loud[-1] + 1])
+    return peak(out[loud[0] : loud[-1] + 1])
 
 
 def words(kind: str) -> list[Sound]:
@@ -91,73 +101,114 @@ def words(kind: str) -> list[Sound]:
     return [sound for sound in made if low <= sound.length_ms <= high]
 
 
-def _envelope(length: int, attack: int, decay: float) -> npt.NDArray[np.float64]:
+def envelope(length: int, attack: int, decay: float) -> Line:
+    """A ramp up over `attack` samples, then a decay to 1/e in `decay` samples."""
     ramp = np.minimum(1.0, np.arange(length) / max(attack, 1))
     return np.asarray(ramp * np.exp(-np.arange(length) / decay))
 
 
-def _band(noise: npt.NDArray[np.float64], low_hz: float, high_hz: float) -> npt.NDArray[np.float64]:
+def band(noise: Line, low_hz: float, high_hz: float) -> Line:
+    """Only what lies between the two frequencies."""
     spectrum = np.fft.rfft(noise)
     frequency = np.fft.rfftfreq(len(noise), 1 / RATE_HZ)
     spectrum[(frequency < low_hz) | (frequency > high_hz)] = 0
     return np.asarray(np.fft.irfft(spectrum, len(noise)))
 
 
+def _resonance(noise: Line, centre_hz: float, width_hz: float) -> Line:
+    """`noise` through one resonance of the mouth or of a thing that was struck."""
+    spectrum = np.fft.rfft(noise)
+    frequency = np.fft.rfftfreq(len(noise), 1 / RATE_HZ)
+    shape = 1 / (1 + ((frequency - centre_hz) / (width_hz / 2)) ** 2)
+    return np.asarray(np.fft.irfft(spectrum * shape, len(noise)))
+
+
 def cough(rng: np.random.Generator) -> Samples:
-    """One or two bursts of throat noise, 120 to 220 ms each."""
-    bursts = []
-    for _ in range(int(rng.integers(1, 3))):
-        length = int(rng.uniform(0.12, 0.22) * RATE_HZ)
-        noise = _band(rng.normal(size=length), 250, rng.uniform(3_000, 6_000))
-        bursts += [noise * _envelope(length, 240, length / 3), np.zeros(int(0.12 * RATE_HZ))]
-    return _peak(np.concatenate(bursts))
+    """One to three: a burst, a rush through an open mouth, sometimes a little voice at its end."""
+    parts: list[Line] = []
+    tract = [(rng.uniform(500, 800), 200), (rng.uniform(1_200, 1_700), 300), (2_900, 700)]
+    for _ in range(int(rng.integers(1, 4))):
+        length = int(rng.uniform(0.15, 0.3) * RATE_HZ)
+        source = rng.normal(size=length)
+        rush = np.sum([_resonance(source, *place) for place in tract], axis=0) + 0.05 * source
+        time_s = np.arange(length) / RATE_HZ
+        shape = np.exp(-time_s / 0.018) + 0.4 * np.exp(-(((time_s - 0.09) / 0.06) ** 2))
+        sound = rush / np.max(np.abs(rush)) * shape
+        if rng.random() < 0.4:
+            tail = int(0.06 * RATE_HZ)
+            phase = np.cumsum(np.linspace(rng.uniform(150, 220), 120, tail)) / RATE_HZ
+            buzz = _resonance(2 * (phase % 1) - 1, tract[0][0], 250) * np.hanning(tail)
+            sound[-tail:] += 0.3 * buzz / np.max(np.abs(buzz))
+        parts += [sound, np.zeros(int(rng.uniform(0.08, 0.2) * RATE_HZ))]
+    return peak(np.concatenate(parts[:-1]))
 
 
 def click(rng: np.random.Generator) -> Samples:
-    """A mouse or a pen: a few milliseconds, and silence to make whole frames."""
-    length = int(rng.uniform(0.004, 0.015) * RATE_HZ)
-    knock = rng.normal(size=length) * _envelope(length, 4, length / 5)
-    return _peak(np.pad(knock, (0, 4 * FRAME - length)))
+    """A switch: down and, a little later, up; each rings for a few milliseconds."""
+    line = np.zeros(8 * FRAME)
+    for at, gain in ((0, 1.0), (int(rng.uniform(0.02, 0.06) * RATE_HZ), rng.uniform(0.2, 0.6))):
+        knock = _struck(rng, 0.012, (1_500, 6_000), 0.003)
+        line[at : at + len(knock)] += gain * knock
+    return peak(line)
+
+
+def _struck(
+    rng: np.random.Generator, length_s: float, range_hz: tuple[float, float], decay_s: float
+) -> Line:
+    """Some modes of a thing that was struck, each with its decay, and the noise of the blow."""
+    time_s = np.arange(int(length_s * RATE_HZ)) / RATE_HZ
+    sound = 0.5 * rng.normal(size=len(time_s)) * np.exp(-time_s / (decay_s / 3))
+    for _ in range(6):
+        mode_hz = rng.uniform(*range_hz)
+        ring = np.sin(2 * np.pi * (mode_hz * time_s + rng.random()))
+        sound += rng.uniform(0.3, 1) * ring * np.exp(-time_s / (decay_s * rng.uniform(0.5, 1.2)))
+    return np.asarray(sound)
 
 
 def keyboard(rng: np.random.Generator) -> Samples:
-    """A second and a half of typing: clicks 70 to 180 ms apart."""
-    line = np.zeros(int(1.5 * RATE_HZ))
+    """One to two seconds of typing in bursts: each key goes down and comes up again."""
+    line = np.zeros(int(rng.uniform(1.0, 2.0) * RATE_HZ))
     at = 0
-    while True:
-        at += int(rng.uniform(0.07, 0.18) * RATE_HZ)
-        key = click(rng) * rng.uniform(0.4, 1.0)
-        if at + len(key) > len(line):
-            return _peak(line)
-        line[at : at + len(key)] += key
+    while at < len(line) - RATE_HZ // 8:
+        loud = rng.uniform(0.3, 1.0)
+        for offset_s, gain in ((0.0, loud), (rng.uniform(0.05, 0.09), 0.4 * loud)):
+            key = _struck(rng, 0.03, (300, 3_500), 0.005)
+            begin = at + int(offset_s * RATE_HZ)
+            line[begin : begin + len(key)] += gain * key[: len(line) - begin]
+        at += int(rng.choice((0.09, 0.13, 0.17, 0.3)) * rng.uniform(0.85, 1.15) * RATE_HZ)
+    return peak(line)
 
 
 def door(rng: np.random.Generator) -> Samples:
-    """A slam: a low thump that rings for a third of a second."""
-    length = int(rng.uniform(0.25, 0.4) * RATE_HZ)
-    time_s = np.arange(length) / RATE_HZ
-    thump = np.sin(2 * np.pi * rng.uniform(60, 110) * time_s)
-    noise = _band(rng.normal(size=length), 40, 1_200)
-    return _peak((thump + 0.7 * noise) * _envelope(length, 48, length / 5))
+    """The latch, the slam, the wood that rings, and what the room makes of it."""
+    time_s = np.arange(int(0.5 * RATE_HZ)) / RATE_HZ
+    sound = _struck(rng, 0.5, (45, 380), rng.uniform(0.04, 0.09))
+    sound += 0.4 * band(rng.normal(size=len(time_s)), 80, 2_500) * np.exp(-time_s / 0.03)
+    latch = _struck(rng, 0.02, (900, 4_000), 0.004)
+    at = int(rng.uniform(0.0, 0.04) * RATE_HZ)
+    sound[at : at + len(latch)] += 0.5 * latch
+    hall = rng.normal(size=RATE_HZ // 5) * np.exp(-np.arange(RATE_HZ // 5) / (0.035 * RATE_HZ))
+    wet = np.convolve(sound, hall / np.sqrt(np.sum(hall**2)))[: len(sound)]
+    return peak(sound + 0.25 * wet)
 
 
 def hum(rng: np.random.Generator) -> Samples:
-    """ "Mm-hmm": two closed-mouth syllables, their energy below 600 Hz."""
+    """ "Mm-hmm": a buzz through the nose, two swells, the second one higher."""
+    base_hz = rng.uniform(95, 210)
     parts = []
-    for low, high in ((115, 105), (110, 140)):
-        length = int(rng.uniform(0.14, 0.2) * RATE_HZ)
-        pitch = np.linspace(low, high, length) * rng.uniform(0.9, 1.6)
-        phase = 2 * np.pi * np.cumsum(pitch) / RATE_HZ
-        tone = sum(np.sin(n * phase) / n**2 for n in range(1, 4))
-        swell = np.sin(np.linspace(0, np.pi, length)) ** 0.5
-        parts += [tone * swell, np.zeros(int(0.03 * RATE_HZ))]
-    return _peak(np.concatenate(parts[:-1]))
+    for begin, end in ((1.0, 0.92), (0.95, rng.uniform(1.15, 1.35))):
+        length = int(rng.uniform(0.15, 0.25) * RATE_HZ)
+        phase = np.cumsum(np.linspace(begin, end, length) * base_hz) / RATE_HZ
+        buzz = np.sum([np.sin(2 * np.pi * n * phase) / n for n in range(1, 9)], axis=0)
+        nose = _resonance(buzz, 260, 90) + 0.02 * _resonance(buzz, 1_050, 300)
+        parts += [nose * np.hanning(length) ** 0.4, np.zeros(int(rng.uniform(0, 0.06) * RATE_HZ))]
+    return peak(np.concatenate(parts[:-1]))
 
 
 NOISES = {"cough": cough, "click": click, "keyboard": keyboard, "door": door, "mm-hmm": hum}
 
 
-def noises(count_each: int, seed: int = 11) -> list[Sound]:
+def noises(count_each: int, seed: int) -> list[Sound]:
     """`count_each` of every kind."""
     rng = np.random.default_rng(seed)
     return [
@@ -167,14 +218,22 @@ def noises(count_each: int, seed: int = 11) -> list[Sound]:
     ]
 
 
-def bed(kind: str, length_s: float, level_dbfs: float, seed: int = 5) -> Samples:
+def bed(
+    kind: str,
+    length_s: float,
+    level_dbfs: float,
+    *,
+    seed: int,
+    sentences: Sequence[str] = LONG_WORDS,
+    voices: Sequence[str] = VOICES,
+) -> Samples:
     """Background: `quiet` (room), `white`, `pink`, `babble`; RMS `level_dbfs`."""
     rng = np.random.default_rng(seed)
     length = int(length_s * RATE_HZ)
     if kind == "babble":
         line = np.zeros(length)
         for number in range(12):
-            voice = spoken(LONG_WORDS[number % len(LONG_WORDS)], VOICES[number % len(VOICES)])
+            voice = spoken(sentences[number % len(sentences)], voices[number % len(voices)])
             for at in range(int(rng.integers(RATE_HZ)), length - len(voice), len(voice) + 9_600):
                 line[at : at + len(voice)] += voice
     else:
