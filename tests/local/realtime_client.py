@@ -55,6 +55,22 @@ RESPONSE_KEYS = {
 }
 
 
+ITEM_CLOSES = (
+    "response.content_part.done",
+    "conversation.item.done",
+    "response.output_item.done",
+    "response.done",
+    "rate_limits.updated",
+)
+"""How an answer of one item ends, after the last of what it says."""
+SPEECH_CLOSES = (
+    "response.output_audio.done",
+    "response.output_audio_transcript.done",
+    *ITEM_CLOSES,
+)
+"""The same of a spoken one."""
+
+
 def judge(frame: Frame) -> None:
     """Fails for a frame that the GA protocol does not know."""
     adapter = ADAPTERS[frame["type"]]

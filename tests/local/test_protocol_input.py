@@ -9,6 +9,7 @@ import anyio
 import pytest
 
 from tests.local.realtime_client import (
+    SPEECH_CLOSES,
     Frame,
     audio_of,
     client_of,
@@ -243,13 +244,7 @@ async def test_speech_interrupts_the_answer_and_the_answer_is_closed_in_order() 
     frames = [frame for frame in frames if not frame["type"].endswith(".delta")]
     assert kinds(frames) == [
         "input_audio_buffer.speech_started",
-        "response.output_audio.done",
-        "response.output_audio_transcript.done",
-        "response.content_part.done",
-        "conversation.item.done",
-        "response.output_item.done",
-        "response.done",
-        "rate_limits.updated",
+        *SPEECH_CLOSES,
     ]
     response = frames[-2]["response"]
     assert response["status"] == "cancelled"

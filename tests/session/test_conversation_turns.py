@@ -1,4 +1,4 @@
-"""Whole turns: voice, push-to-talk, text, tools, and the words of the app."""
+"""Whole turns: voice, push-to-talk, text, and what is told of them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from voice_loop.config import Limits
 from voice_loop.protocol import events as wire
 from voice_loop.providers import base
 from voice_loop.session import effects
-from voice_loop.session.conversation import MAX_TEXT_CHARS, SAY
+from voice_loop.session.conversation import MAX_TEXT_CHARS
 from voice_loop.session.facts import Mark, Usage
 
 from .stage import Stage
@@ -247,129 +247,6 @@ def test_muting_with_nothing_in_the_buffer_goes_back_to_listening() -> None:
     assert stage.phase == "listening"
 
 
-def test_tools_run_and_their_results_are_answered_in_the_same_turn() -> None:
-    stage = Stage()
-    stage.user_says("What time is it?")
-    stage.commands()
-    stage.provider(
-        base.ResponseStarted("r1"),
-        base.ToolCall("r1", "f1", "c1", "clock", "{}"),
-        base.ToolCall("r1", "f2", "c2", "zone", "{}"),
-        base.ResponseDone("r1", "completed"),
-    )
-    assert [(t.name, t.turn) for t in stage.tools] == [("clock", 1), ("zone", 1)]
-    assert stage.phase == "thinking"
-    stage.conversation.on_tool_result("c1", "noon", failed=False, now_ms=stage.now_ms)
-    stage.provider(base.Updated())
-    assert stage.commands() == [effects.AddToolResult("c1", "noon")]
-    stage.conversation.on_tool_result("c2", "UTC", failed=True, now_ms=stage.now_ms)
-    stage.provider(base.Updated())
-    assert stage.commands() == [effects.AddToolResult("c2", "UTC"), effects.CreateResponse()]
-    assert [(t.call_id, t.state) for t in stage.of(wire.ToolUpdate)] == [
-        ("c1", "running"),
-        ("c2", "running"),
-        ("c1", "done"),
-        ("c2", "failed"),
-    ]
-    stage.answer("It is noon")
-    assert {event.turn for event in stage.of(wire.AudioChunk)} == {1}
-
-
-def test_tool_results_wait_for_the_floor_and_for_the_end_of_their_response() -> None:
-    stage = Stage()
-    stage.user_says("What time is it?")
-    stage.commands()
-    stage.provider(base.ResponseStarted("r1"), base.ToolCall("r1", "f1", "c1", "clock", "{}"))
-    stage.conversation.on_tool_result("c1", "noon", failed=False, now_ms=stage.now_ms)
-    stage.provider(base.Updated())
-    assert stage.commands() == [effects.AddToolResult("c1", "noon")]
-    stage.provider(base.ResponseDone("r1", "completed"))
-    assert stage.commands() == [effects.CreateResponse()]
-
-
-def test_a_tool_result_of_a_stopped_turn_is_given_back_but_not_spoken() -> None:
-    stage = Stage()
-    stage.user_says("What time is it?")
-    stage.provider(
-        base.ResponseStarted("r1"),
-        base.ToolCall("r1", "f1", "c1", "clock", "{}"),
-        base.ResponseDone("r1", "completed"),
-    )
-    stage.commands()
-    stage.barge_in(0, "stop")
-    stage.conversation.on_tool_result("c1", "noon", failed=False, now_ms=stage.now_ms)
-    stage.provider(base.Updated())
-    assert stage.commands() == [effects.AddToolResult("c1", "noon")]
-    assert stage.phase == "listening"
-
-
-def test_an_unknown_or_repeated_tool_result_is_ignored() -> None:
-    stage = Stage()
-    stage.conversation.on_tool_result("c9", "x", failed=False, now_ms=stage.now_ms)
-    stage.provider(base.Updated())
-    assert stage.commands() == []
-
-
-def test_the_app_can_let_the_assistant_speak_first() -> None:
-    stage = Stage()
-    stage.conversation.say("Welcome!", stage.now_ms)
-    stage.provider(base.Updated())
-    assert stage.commands() == [effects.CreateResponse(SAY + "Welcome!")]
-    stage.answer("Welcome!")
-    assert {event.turn for event in stage.of(wire.AudioChunk)} == {1}
-
-
-def test_words_of_the_app_wait_until_the_answer_was_heard() -> None:
-    stage = Stage()
-    stage.user_says("Hello?")
-    stage.answer()
-    stage.commands()
-    stage.conversation.say("By the way.", stage.now_ms)
-    stage.played(1_000)
-    assert stage.commands() == []
-    stage.played(2_000, "finished")
-    assert stage.commands() == [effects.CreateResponse(SAY + "By the way.")]
-
-
-def test_the_app_can_change_instructions_and_tools() -> None:
-    stage = Stage()
-    tool = base.ToolSpec("clock", "Tells the time.", {})
-    stage.conversation.change(instructions="Be brief.", tools=[tool])
-    stage.provider(base.Updated())
-    [command] = stage.commands()
-    assert isinstance(command, effects.UpdateSettings)
-    assert command.settings.instructions == "Be brief."
-    assert stage.conversation.begin_connect().tools == (tool,)
-
-
-def test_a_failed_response_is_said_and_the_conversation_goes_on() -> None:
-    stage = Stage()
-    stage.user_says("Hello?")
-    stage.provider(
-        base.ResponseStarted("r1"), base.ResponseDone("r1", "failed", error="provider_quota")
-    )
-    assert stage.errors() == ["provider_quota"]
-    assert stage.phase == "listening"
-    stage.user_says("Again", "u2")
-    assert stage.commands()[-1] == effects.CreateResponse()
-
-
-def test_a_response_that_fails_in_the_middle_drops_what_was_not_heard() -> None:
-    stage = Stage().speaking_stage()
-    stage.provider(base.ResponseDone(stage.response, "failed"))
-    [end] = stage.of(wire.AudioEnd)
-    assert (end.reason, stage.phase) == ("failed", "listening")
-    assert stage.errors() == ["provider_failed"]
-    assert next(u for u in stage.lines().values() if u.role == "assistant").interrupted
-
-
-def test_an_incomplete_response_plays_out() -> None:
-    stage = Stage().speaking_stage()
-    stage.provider(base.ResponseDone(stage.response, "incomplete", "max_output_tokens"))
-    assert [end.reason for end in stage.of(wire.AudioEnd)] == ["completed"]
-    assert stage.phase == "speaking"
-
-
 def test_usage_is_told_as_a_fact() -> None:
     stage = Stage()
     stage.user_says("Hello?")
@@ -377,52 +254,6 @@ def test_usage_is_told_as_a_fact() -> None:
         base.ResponseStarted("r1"), base.ResponseDone("r1", "completed", usage={"total": 7})
     )
     assert Usage(1, {"total": 7}) in stage.facts
-
-
-def test_a_response_nobody_asked_for_is_cancelled() -> None:
-    stage = Stage()
-    stage.provider(base.ResponseStarted("rX"))
-    assert stage.commands() == [effects.CancelResponse()]
-
-
-def test_an_answer_that_does_not_begin_is_given_up() -> None:
-    stage = Stage(limits=Limits(first_audio_timeout_ms=3_000))
-    stage.user_says("Hello?")
-    stage.commands()
-    stage.wait(3_000)
-    assert stage.errors() == ["provider_timeout"]
-    assert stage.commands() == [effects.CancelResponse()]
-    assert stage.phase == "listening"
-
-
-def test_an_answer_that_stops_coming_in_the_middle_is_given_up() -> None:
-    stage = Stage(limits=Limits(first_audio_timeout_ms=3_000))
-    stage.user_says("Tell me something.")
-    stage.answer(done=False)
-    stage.played(2_000)
-    stage.commands()
-    stage.wait(2_999)
-    assert stage.errors() == []
-    stage.wait(1)
-    assert stage.errors() == ["provider_timeout"]
-    assert stage.commands() == [effects.CancelResponse(), effects.TruncateItem("a1", 2_000)]
-    assert stage.phase == "listening"
-    stage.wait(2_000)
-    assert stage.replaced == 1, "who does not even end the response is not asked again"
-
-
-def test_an_answer_longer_than_can_be_held_is_cut_and_that_is_said() -> None:
-    stage = Stage(limits=Limits(max_held_ms=4_000))
-    stage.user_says("Tell me everything.")
-    stage.commands()
-    stage.answer(seconds=4, done=False)
-    stage.provider(base.OutputAudio(stage.response, "a1", bytes(48_000 * 4)))
-    assert stage.errors() == ["answer_too_long"]
-    assert stage.commands() == [effects.CancelResponse()]
-    stage.played(3_000)
-    stage.played(4_000, "finished")
-    assert [end.reason for end in stage.of(wire.AudioEnd)] == ["completed"]
-    assert stage.phase == "listening"
 
 
 def test_at_most_three_seconds_are_ahead_of_what_was_heard() -> None:
@@ -433,24 +264,6 @@ def test_at_most_three_seconds_are_ahead_of_what_was_heard() -> None:
     stage.played(1_000)
     assert sum(len(c.pcm) for c in stage.of(wire.AudioChunk)) == 192_000
     assert stage.of(wire.AudioEnd) == []
-
-
-def test_a_browser_that_falls_silent_at_the_end_is_not_waited_for_for_ever() -> None:
-    stage = Stage()
-    stage.user_says("Hello?")
-    stage.answer("Hi there", seconds=2)
-    stage.wait(6_999)
-    assert stage.phase == "speaking"
-    stage.wait(1)
-    assert stage.phase == "listening"
-    assert [u.text for u in stage.lines().values()] == ["Hello?", "Hi there"]
-
-
-def test_false_reports_are_answered_with_an_error() -> None:
-    stage = Stage().speaking_stage()
-    stage.played(0, turn=99)
-    stage.played(90_000)
-    assert stage.errors() == ["unknown_turn", "bad_played_time"]
 
 
 def test_the_line_of_the_assistant_grows_with_its_voice() -> None:
@@ -500,35 +313,6 @@ def test_the_page_ends_the_session_and_cannot_start_it_twice() -> None:
     assert stage.end == "user"
 
 
-def test_an_answer_refused_for_its_rate_is_asked_for_once_more() -> None:
-    stage = Stage()
-    stage.user_says("Hello?")
-    stage.commands()
-    limited = base.ResponseDone("r1", "failed", error="provider_rate_limited")
-    stage.provider(base.ResponseStarted("r1"), limited)
-    assert stage.phase == "thinking"
-    stage.wait(2_000)
-    assert stage.commands() == [effects.CreateResponse()]
-    stage.provider(base.ResponseStarted("r1"), limited)
-    stage.wait(5_000)
-    assert stage.commands() == []
-    assert stage.phase == "listening"
-
-
-def test_a_user_who_speaks_meanwhile_is_not_answered_twice() -> None:
-    stage = Stage()
-    stage.user_says("Hello?")
-    stage.provider(
-        base.ResponseStarted("r1"),
-        base.ResponseDone("r1", "failed", error="provider_rate_limited"),
-    )
-    stage.commands()
-    stage.hear(1_000)
-    stage.user_says("Anybody there?", "u2")
-    stage.wait(3_000)
-    assert stage.commands() == [effects.CreateResponse()]
-
-
 def test_the_line_of_an_answer_without_a_closed_text_is_final_when_it_was_heard() -> None:
     stage = Stage()
     stage.user_says("Hello?")
@@ -536,18 +320,6 @@ def test_the_line_of_an_answer_without_a_closed_text_is_final_when_it_was_heard(
     stage.provider(base.OutputAudioDone("r1", "a1"), base.ResponseDone("r1", "incomplete"))
     stage.played(1_000, "finished")
     assert [u.final for u in stage.lines().values()][-1]
-
-
-def test_more_tool_calls_than_can_run_are_answered_at_once() -> None:
-    stage = Stage()
-    stage.user_says("Go.")
-    stage.commands()
-    stage.provider(base.ResponseStarted("r1"))
-    for number in range(34):
-        stage.provider(base.ToolCall("r1", f"f{number}", f"c{number}", "clock", "{}"))
-    stage.provider(base.ToolCall("r1", "f0", "c0", "clock", "{}"))
-    assert len(stage.tools) == 32
-    assert [type(command) for command in stage.commands()] == [effects.AddToolResult] * 2
 
 
 def test_one_message_of_the_provider_is_timed_by_its_first_chunk() -> None:

@@ -1,8 +1,7 @@
-"""A session with a page in memory and a scripted provider: pumps, tools, resume, endings."""
+"""A session as its page has it: greeted, resumed, bounded, ended, and its words in no log."""
 
 from __future__ import annotations
 
-import json
 import logging
 
 import anyio
@@ -11,7 +10,7 @@ import pytest
 from tests.session.fakes import MemoryChannel
 from tests.session.houses import SPEECH, answer, house, report
 from voice_loop.config import Limits
-from voice_loop.errors import ProviderRejected, ProviderUnavailable, WireError
+from voice_loop.errors import WireError
 from voice_loop.latency.clock import ManualClock
 from voice_loop.protocol import events as wire
 from voice_loop.providers import base
@@ -24,7 +23,6 @@ from voice_loop.session.facts import (
     SessionEnded,
     SessionStarted,
 )
-from voice_loop.session.operations import AppOperation
 from voice_loop.session.session import Session
 
 pytestmark = pytest.mark.anyio
@@ -216,134 +214,6 @@ async def test_a_page_that_stops_reading_is_let_go_before_memory_grows() -> None
         await home.empty()
 
 
-async def test_a_lost_provider_is_replaced_with_the_history_and_that_is_said() -> None:
-    async with house() as home:
-        session, page, first = await home.enter()
-        page.send_event(wire.InputText("Hello"))
-        await first.expect(script.CreateResponse, skip=True)
-        first.emit(*answer())
-        end = await page.expect(wire.AudioEnd)
-        page.send_event(report(1, "finished", 1_000, end.seq))
-        await page.expect(wire.TurnState, lambda event: event.state == "listening")
-        first.hang_up()
-        assert (await page.expect(wire.ErrorEvent)).code == "provider_lost"
-        second = await home.providers.wait_for(2)
-        page.send_event(wire.InputText("Still there?"))
-        await second.expect(script.CreateResponse, skip=True)
-        assert first.closed
-        assert second.settings is not None
-        assert [(h.role, h.text) for h in second.settings.history][:2] == [
-            ("user", "Hello"),
-            ("assistant", "Hello there"),
-        ]
-        assert session.provider is second
-
-
-async def test_a_command_that_fails_replaces_the_link_and_the_question_is_asked_again() -> None:
-    async with house() as home:
-        _, page, first = await home.enter()
-        first.fail(script.CreateResponse, ProviderUnavailable("provider_lost"))
-        page.send_event(wire.InputText("Hello"))
-        second = await home.providers.wait_for(2)
-        await second.expect(script.CreateResponse, skip=True)
-
-
-async def test_a_provider_that_cannot_be_reached_ends_the_session_with_a_reason() -> None:
-    providers = [script.ScriptedProvider() for _ in range(3)]
-    for provider in providers:
-        provider.fail(script.Connect, ProviderUnavailable("provider_unreachable"))
-    async with house(*providers) as home:
-        page = home.connect(home.open())
-        error = await page.expect(wire.ErrorEvent)
-        assert (error.code, error.seq) == ("provider_unreachable", 0)
-        assert await home.reason() == "provider_unreachable"
-        assert len(home.providers.made) == 3
-
-
-async def test_a_provider_that_says_no_is_not_asked_again() -> None:
-    provider = script.ScriptedProvider()
-    provider.fail(script.Connect, ProviderRejected("provider_key_refused"))
-    async with house(provider) as home:
-        home.connect(home.open())
-        assert await home.reason() == "provider_key_refused"
-        assert len(home.providers.made) == 1
-
-
-async def test_a_provider_that_does_not_answer_is_given_up_in_time() -> None:
-    providers = [script.ScriptedProvider() for _ in range(3)]
-    for provider in providers:
-        provider.stall(script.Connect)
-    async with house(*providers, limits=Limits(connect_timeout_ms=20)) as home:
-        home.connect(home.open())
-        assert await home.reason() == "provider_timeout"
-
-
-async def test_a_fault_that_ends_the_connection_for_good_ends_the_session() -> None:
-    async with house() as home:
-        _, _, provider = await home.enter()
-        provider.emit(base.Fault("provider_quota", False, "insufficient_quota"))
-        provider.hang_up()
-        assert await home.reason() == "provider_quota"
-
-
-async def test_a_provider_that_keeps_breaking_is_not_tried_for_ever() -> None:
-    async with house() as home:
-        _, _, provider = await home.enter()
-        for number in range(2, 5):
-            provider.hang_up()
-            provider = await home.providers.wait_for(number)
-            await provider.expect(script.Connect)
-        provider.hang_up()
-        assert await home.reason() == "provider_lost"
-
-
-async def test_a_tool_runs_in_the_name_of_the_page_and_is_answered() -> None:
-    calls = []
-
-    async def tools(client_token: str, name: str, arguments: str) -> str:
-        calls.append((client_token, name, json.loads(arguments)))
-        return "noon"
-
-    async with house(tools=tools) as home:
-        _, page, provider = await home.enter()
-        page.send_event(wire.InputText("Time?"))
-        await provider.expect(script.CreateResponse, skip=True)
-        provider.emit(
-            base.ResponseStarted("r1"),
-            base.ToolCall("r1", "f1", "c1", "clock", '{"zone":"UTC"}'),
-            base.ResponseDone("r1", "completed"),
-        )
-        assert await provider.expect(script.AddToolResult) == script.AddToolResult("c1", "noon")
-        await provider.expect(script.CreateResponse)
-        assert calls == [("page", "clock", {"zone": "UTC"})]
-        running, done = [await page.expect(wire.ToolUpdate) for _ in range(2)]
-        assert (running.state, done.state) == ("running", "done")
-        assert running.arguments == done.arguments == '{"zone":"UTC"}'
-
-
-async def test_a_running_tool_does_not_outlive_the_session() -> None:
-    started, cancelled = anyio.Event(), anyio.Event()
-
-    async def tools(client_token: str, name: str, arguments: str) -> str:
-        started.set()
-        try:
-            await anyio.sleep_forever()
-        finally:
-            cancelled.set()
-        return ""
-
-    async with house(tools=tools) as home:
-        session, page, provider = await home.enter()
-        page.send_event(wire.InputText("Time?"))
-        await provider.expect(script.CreateResponse, skip=True)
-        provider.emit(base.ResponseStarted("r1"), base.ToolCall("r1", "f1", "c1", "clock", "{}"))
-        with anyio.fail_after(30):
-            await started.wait()
-        session.end()
-        await home.empty()
-        assert cancelled.is_set()
-
-
 async def test_bad_frames_are_answered_and_survived_but_not_without_end() -> None:
     async with house() as home:
         session, page, _ = await home.enter()
@@ -369,104 +239,6 @@ async def test_an_acknowledgement_of_what_was_never_sent_is_an_error() -> None:
         _, page, _ = await home.enter()
         page.send_event(wire.ClockPing(1, 0, received_seq=999))
         assert (await page.expect(wire.ErrorEvent)).code == "bad_frame"
-
-
-async def test_commands_of_the_app_are_carried_out_once_and_in_rising_order() -> None:
-    tool = {"name": "clock", "description": "Time.", "parameters": {"type": "object"}}
-    operations = {
-        "say": AppOperation(1, "say", {"text": "Welcome!"}),
-        "message": AppOperation(2, "message", {"text": "Hi"}),
-        "instructions": AppOperation(3, "instructions", {"text": "Be brief."}),
-        "tools": AppOperation(4, "tools", {"tools": [tool]}),
-        "voice": AppOperation(6, "voice", {"text": "cedar"}),
-        "interrupt": AppOperation(5, "interrupt"),
-        "end": AppOperation(9, "end"),
-    }
-    async with house(operations=operations) as home:
-        _, page, provider = await home.enter()
-        page.send_event(wire.AppCommand("say"))
-        created = await provider.expect(script.CreateResponse, skip=True)
-        assert created.instructions is not None and created.instructions.endswith("Welcome!")
-        provider.emit(base.ResponseStarted("r1"), base.ResponseDone("r1", "completed"))
-        for name in ("message", "instructions", "tools", "interrupt"):
-            page.send_event(wire.AppCommand(name))
-        await provider.expect(script.AddText("Hi"), skip=True)
-        await provider.expect(script.UpdateSettings, skip=True)
-        update = await provider.expect(script.UpdateSettings, skip=True)
-        assert update.settings.instructions == "Be brief."
-        assert [spec.name for spec in update.settings.tools] == ["clock"]
-        page.send_event(wire.AppCommand("say"))
-        assert (await page.expect(wire.ErrorEvent)).code == "command_refused"
-        page.send_event(wire.AppCommand("voice"))
-        follower = await home.providers.wait_for(2)
-        assert follower.settings is not None
-        assert follower.settings.voice == "cedar"
-        page.send_event(wire.AppCommand("end"))
-        assert await home.reason() == "user"
-
-
-@pytest.mark.parametrize(
-    "operation",
-    [
-        AppOperation(1, "say", {}),
-        AppOperation(1, "say", {"text": 7}),
-        AppOperation(1, "tools", {"tools": "clock"}),
-        AppOperation(1, "tools", {"tools": ["clock"]}),
-        AppOperation(1, "tools", {"tools": [{"name": ""}]}),
-        AppOperation(1, "sing", {}),
-    ],
-)
-async def test_a_command_that_makes_no_sense_is_refused(operation: AppOperation) -> None:
-    async with house(operations={"x": operation}) as home:
-        _, page, _ = await home.enter()
-        page.send_event(wire.AppCommand("x"))
-        assert (await page.expect(wire.ErrorEvent)).code == "command_refused"
-        page.send_event(wire.AppCommand("unknown"))
-        assert (await page.expect(wire.ErrorEvent)).code == "command_refused"
-
-
-async def test_the_app_acts_on_a_session_it_found() -> None:
-    async with house() as home:
-        session, page, provider = await home.enter()
-        session.message("Hi")
-        await provider.expect(script.CreateResponse, skip=True)
-        provider.emit(*answer()[:4])
-        await page.expect(wire.AudioChunk)
-        assert session.phase == "speaking"
-        session.interrupt()
-        await provider.expect(script.CancelResponse)
-        session.change(instructions="Be brief.")
-        session.change(tools=[])
-        await provider.expect(script.UpdateSettings, skip=True)
-        session.say("Bye")
-        session.send_metrics({"ttfb_ms": 1})
-        assert (await page.expect(wire.MetricsUpdate)).metrics == {"ttfb_ms": 1}
-
-
-async def test_a_watcher_that_fails_does_not_end_the_conversation(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    async def watcher(session: Session) -> None:
-        raise RuntimeError("the user said: my password is hunter2")
-
-    with caplog.at_level(logging.ERROR):
-        async with house(watchers=[watcher]) as home:
-            session, page, _ = await home.enter()
-            page.send_event(wire.ClockPing(1, 0))
-            await page.expect(wire.ClockPong)
-            assert session.end_code is None
-    assert "RuntimeError" in caplog.text
-    assert "hunter2" not in caplog.text
-
-
-async def test_a_watcher_that_does_not_stop_is_stopped() -> None:
-    async def watcher(session: Session) -> None:
-        await anyio.sleep_forever()
-
-    async with house(watchers=[watcher]) as home:
-        session, _, _ = await home.enter()
-        session.end()
-        await home.empty()
 
 
 async def test_what_people_say_stands_in_no_log(caplog: pytest.LogCaptureFixture) -> None:
@@ -533,32 +305,6 @@ async def test_a_page_that_leaves_before_it_was_greeted_ends_the_session_at_once
         await home.reason()
         await home.empty()
         assert provider.closed, "nobody can come back: there is no key"
-
-
-async def test_a_page_that_waits_for_the_provider_is_told_how_long() -> None:
-    provider = script.ScriptedProvider()
-    limited = ProviderUnavailable("provider_rate_limited", retry_after_ms=30_000)
-    provider.fail(script.Connect, limited)
-    async with house(provider) as home:
-        page = home.connect(home.open())
-        error = await page.expect(wire.ErrorEvent)
-        assert (error.code, error.seq) == ("provider_rate_limited", 0)
-        assert (error.recoverable, error.retry_after_ms) == (True, 30_000)
-        page.hang_up()
-        await home.empty()
-        assert len(home.providers.made) == 1, "cancelling ends the wait"
-
-
-async def test_a_provider_that_wants_to_be_left_alone_for_an_hour_is_left_alone() -> None:
-    provider = script.ScriptedProvider()
-    limited = ProviderUnavailable("provider_rate_limited", retry_after_ms=3_600_000)
-    provider.fail(script.Connect, limited)
-    async with house(provider) as home:
-        page = home.connect(home.open())
-        error = await page.expect(wire.ErrorEvent)
-        assert (error.code, error.retry_after_ms) == ("provider_rate_limited", 3_600_000)
-        assert await home.reason() == "provider_rate_limited"
-        assert len(home.providers.made) == 1
 
 
 async def test_a_page_that_reads_nothing_is_let_go_and_one_that_does_is_not() -> None:
