@@ -38,8 +38,9 @@ unit: $(STAMPS)/test redis ## the tests that need no browser
 browser-tests: $(STAMPS)/test browser redis ## the tests that drive a browser
 	$(BIN)/python -m pytest -m browser
 
-browser: $(STAMPS)/test ## find Chromium, or install it
+browser: $(STAMPS)/test ## find Chromium and Firefox, or install them
 	@$(BIN)/python -m tests.browser_support
+	@$(BIN)/python -m tests.firefox_support
 
 redis: $(STAMPS)/test ## find a Redis for the tests of several workers, or install it
 	@$(BIN)/python -m tests.redis_support

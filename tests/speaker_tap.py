@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import json
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -97,11 +98,21 @@ class Recording:
 
 def install_tap(context: BrowserContext) -> None:
     """Record every page of `context` from its next load on."""
-    context.add_init_script(_INIT % json.dumps(_RECORDER))
+    context.add_init_script(tap_script())
+
+
+def tap_script() -> str:
+    """What a page has to run before it makes its first AudioContext."""
+    return _INIT % json.dumps(_RECORDER)
 
 
 def take_recordings(page: Page) -> list[Recording]:
     """What was played so far, one recording an AudioContext."""
+    return recordings(page.evaluate("window.__takeTap()"))
+
+
+def recordings(taken: list[dict[str, Any]]) -> list[Recording]:
+    """What `window.__takeTap()` gave."""
     return [
         Recording(
             np.frombuffer(base64.b64decode(raw["data"]), dtype="<f4"),
@@ -109,5 +120,5 @@ def take_recordings(page: Page) -> list[Recording]:
             float(raw["wall"]),
             tuple(raw["gaps"]),
         )
-        for raw in page.evaluate("window.__takeTap()")
+        for raw in taken
     ]

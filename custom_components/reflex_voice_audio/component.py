@@ -18,7 +18,7 @@ from reflex_components_core.core.banner import (  # type: ignore[import-untyped]
 )
 
 from reflex_voice_audio import events
-from reflex_voice_audio._generated import CAPTURE_WORKLET, COMPONENT, PLAYBACK_WORKLET
+from reflex_voice_audio._generated import AUDIO_WORKLET, COMPONENT
 
 DEFAULT_PATH = "/voice"
 
@@ -55,8 +55,7 @@ class VoiceAudio(rx.Component):
     path: rx.Var[str]
     """Where the server has its socket. A text is put behind Reflex's `backend_path`; a var is
     taken as it is."""
-    capture_url: rx.Var[str]
-    playback_url: rx.Var[str]
+    worklet_url: rx.Var[str]
 
     @classmethod
     def get_event_triggers(cls) -> dict[str, Any]:
@@ -78,8 +77,8 @@ class VoiceAudio(rx.Component):
 
     @classmethod
     def create(cls, *children: Any, **props: Any) -> VoiceAudio:
-        """Check and complete the props. Raises ValueError without a literal `id`, or with
-        children."""
+        """Check and complete the props. Raises ValueError without a literal `id`, with children,
+        or where a server is meant and nobody answers `on_ticket`."""
         if children:
             raise ValueError("A voice component shows nothing and takes no children.")
         name = props.get("id")
@@ -97,11 +96,17 @@ class VoiceAudio(rx.Component):
             "connect": True,
             "server_url": WebsocketTargetURL.create().to(str),
             "path": path,
-            "capture_url": CAPTURE_WORKLET,
-            "playback_url": PLAYBACK_WORKLET,
+            "worklet_url": AUDIO_WORKLET,
             **props,
         }
-        return super().create(**complete)
+        component = super().create(**complete)
+        if complete["connect"] is not False and "on_ticket" not in props:
+            raise ValueError(
+                f'Nobody lets the voice component "{name}" in: give it on_ticket=State.ticket, a '
+                f'handler that returns deliver_ticket("{name}", data["request"], ticket); or '
+                "connect=False, if no server is meant."
+            )
+        return component
 
 
 def voice_audio(**props: Any) -> rx.Component:

@@ -46,6 +46,7 @@ def arrive(playwright: Playwright, tmp_path: Path) -> Iterator[Arrive]:
         device: bool = True,
         extra: tuple[str, ...] = (),
         voice_path: str = "/voice",
+        alive: str | None = None,
         **options: object,
     ) -> Visitor:
         wav = None
@@ -56,7 +57,7 @@ def arrive(playwright: Playwright, tmp_path: Path) -> Iterator[Arrive]:
         context = browser.new_context(**options)  # type: ignore[arg-type]  # handed on as they are
         install_tap(context)
         visitor = Visitor(context.new_page(), voice_path=voice_path)
-        visitor.visit(url)
+        visitor.visit(url, alive)
         return visitor
 
     yield open_page

@@ -124,9 +124,13 @@ class Visitor:
         if message.type in ("error", "warning"):
             self.console.append(f"{message.type}: {message.text}")
 
-    def visit(self, url: str) -> None:
-        """Open the page and wait until it is alive: what the server drew looks the same before."""
+    def visit(self, url: str, alive: str | None = None) -> None:
+        """Open the page and wait until it is alive: what the server drew looks the same before. A
+        page that has not our elements shows `alive` then."""
         self.page.goto(url)
+        if alive is not None:
+            self.page.locator(alive).first.wait_for(timeout=PATIENCE_MS)
+            return
         self.page.wait_for_function(IS_ALIVE, timeout=PATIENCE_MS)
         self.wait_for_status("idle")
 

@@ -41,19 +41,16 @@ def rendered(component: rx.Component) -> dict[str, str]:
 
 
 def test_it_carries_everything_the_browser_needs() -> None:
-    props = rendered(reflex_voice_audio.voice_audio(id="voice"))
+    props = rendered(reflex_voice_audio.voice_audio(id="voice", on_ticket=Host.ticket))
     assert (props["capture"], props["playback"], props["connect"]) == ("true", "true", "true")
     assert props["path"] == '"/voice"'
     assert props["ref"] == "ref_voice"
-    assert (
-        props["captureUrl"].startswith('"/external/')
-        and "capture-worklet.js" in (props["captureUrl"])
-    )
-    assert "playback-worklet.js" in props["playbackUrl"]
+    assert props["workletUrl"].startswith('"/external/')
+    assert "audio-worklet.js" in props["workletUrl"]
 
 
 def test_the_socket_goes_where_reflexs_own_goes() -> None:
-    component = reflex_voice_audio.voice_audio(id="voice")
+    component = reflex_voice_audio.voice_audio(id="voice", on_ticket=Host.ticket)
     assert rendered(component)["serverUrl"] == "getBackendURL(env.EVENT).href"
     imports = component._get_all_imports()
     assert any(item.tag == "getBackendURL" for item in imports["$/utils/state"])
@@ -61,14 +58,18 @@ def test_the_socket_goes_where_reflexs_own_goes() -> None:
 
 
 def test_microphone_and_speaker_are_its_halves() -> None:
-    assert rendered(reflex_voice_audio.microphone(id="m"))["playback"] == "false"
-    assert rendered(reflex_voice_audio.speaker(id="s"))["capture"] == "false"
+    assert (
+        rendered(reflex_voice_audio.microphone(id="m", on_ticket=Host.ticket))["playback"]
+        == "false"
+    )
+    assert rendered(reflex_voice_audio.speaker(id="s", on_ticket=Host.ticket))["capture"] == "false"
 
 
 def test_props_are_handed_to_the_browser_by_its_names() -> None:
     props = rendered(
         reflex_voice_audio.voice_audio(
             id="voice",
+            on_ticket=Host.ticket,
             turn_detection="push_to_talk",
             barge_in=False,
             echo_cancellation=False,
@@ -91,6 +92,13 @@ def test_it_needs_an_id_that_can_be_found(name: str | None) -> None:
         reflex_voice_audio.voice_audio(id=name)
 
 
+def test_a_component_that_nobody_lets_in_is_refused_with_what_to_write() -> None:
+    with pytest.raises(ValueError, match=r'deliver_ticket\("voice", data\["request"\], ticket\)'):
+        reflex_voice_audio.voice_audio(id="voice")
+    alone = rendered(reflex_voice_audio.microphone(id="ear", connect=False))
+    assert alone["connect"] == "false"
+
+
 def test_it_takes_no_children() -> None:
     with pytest.raises(ValueError, match="no children"):
         VoiceAudio.create(rx.text("x"), id="voice")
@@ -110,7 +118,9 @@ def test_a_handler_that_does_not_fit_is_refused() -> None:
 
 def test_every_trigger_hands_its_payload_to_the_handler() -> None:
     for trigger in set(VoiceAudio.get_event_triggers()) - set(rx.Component.get_event_triggers()):
-        component = reflex_voice_audio.voice_audio(id="voice", **{trigger: Host.anything})
+        component = reflex_voice_audio.voice_audio(
+            id="voice", **{"on_ticket": Host.ticket, trigger: Host.anything}
+        )
         name = trigger.split("_")[0] + trigger.split("_")[1].capitalize()
         assert '["data"] : _ev_0' in rendered(component)[name]
 

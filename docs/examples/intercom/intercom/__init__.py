@@ -1,0 +1,1 @@
+"""A door to somebody else's server."""
