@@ -112,8 +112,9 @@ class RecordingMixin(TabMixin, rx.State, mixin=True):
 
 def show_recording(state: RecordingMixin, said: RecordingState) -> None:
     """What the server says of it. No method of the state: a browser could call it."""
-    if said.phase != "running" and said.name != state._recording and said.name:
-        # Of a session before: a newer one is recorded already.
+    newer = state.recording_phase == "running" and state._recording != said.name
+    if said.phase != "running" and said.name and newer:
+        # Of a session before: another one is recorded already.
         return
     state._recording = said.name
     state.recording_phase = "" if said.phase == "gone" else said.phase
