@@ -1,9 +1,10 @@
-"""Writes the browser's JavaScript: three static files from the Python in `browser/`.
+"""Writes the browser's JavaScript: two static files from the Python in `browser/`.
 
 The rule: the files are a pure function of the sources, so building twice or in two processes gives
 the same bytes, and each file is replaced whole. A wheel carries the files; in a checkout they are
 written at import when a stamp of the sources' content does not match. Run it by hand with
-`python -m reflex_voice_audio.build`.
+`python -m reflex_voice_audio.build`; with `--readable` it keeps names and lines, for debugging,
+until the sources change.
 """
 
 from __future__ import annotations
@@ -30,13 +31,18 @@ TOOLS: Final = (
     "dialect_kinds.py",
     "dialect_loops.py",
     "dialect_rules.py",
+    "js_classes.py",
+    "js_names.py",
+    "js_print.py",
+    "js_shrink.py",
+    "js_tree.py",
+    "members.py",
     "minify.py",
     "normalise.py",
     "transpile.py",
 )
 BUNDLES: Final = (
-    Bundle("capture-worklet.js", "capture_worklet.py", is_worklet=True),
-    Bundle("playback-worklet.js", "playback_worklet.py", is_worklet=True),
+    Bundle("audio-worklet.js", "audio_worklet.py", is_worklet=True),
     Bundle("voice-component.js", "entry.py", is_worklet=False),
 )
 
@@ -45,9 +51,11 @@ class BuildError(RuntimeError):
     """The browser's files are not there and cannot be made; the message says what to do."""
 
 
-def build(target: Path = GENERATED, source: Path = BROWSER) -> dict[str, int]:
+def build(
+    target: Path = GENERATED, source: Path = BROWSER, *, readable: bool = False
+) -> dict[str, int]:
     """Translate every bundle into `target`; returns bytes by file name. Raises DialectError."""
-    made = {spec.output: bundle(source, spec).encode() for spec in BUNDLES}
+    made = {spec.output: bundle(source, spec, small=not readable).encode() for spec in BUNDLES}
     target.mkdir(parents=True, exist_ok=True)
     for name, content in made.items():
         _replace(target / name, content)
@@ -130,7 +138,7 @@ def _replace(path: Path, content: bytes) -> None:
 
 def main() -> None:
     """Build and say what came out."""
-    for name, size in build().items():
+    for name, size in build(readable="--readable" in sys.argv[1:]).items():
         sys.stdout.write(f"{name}: {size} bytes\n")
 
 

@@ -1,9 +1,10 @@
 """Browser Python → JavaScript: joins the modules of one bundle and hands them to PScript.
 
-Every module is checked (`dialect`), brought to where PScript is faithful (`normalise`) and made
-small (`minify`). The modules of a bundle share one scope, and only what the entry reaches is kept.
-Anything that would need PScript's imitation of Python's library is refused. Writes no file:
-`build` does.
+Every module is checked (`dialect`), brought to where PScript is faithful (`normalise`) and given
+short names (`minify`, `members`); what PScript makes of it gets native classes (`js_classes`) and
+is said in fewer words (`js_shrink`). The modules of a bundle share one scope, and only what the
+entry reaches is kept. Anything that would need PScript's imitation of Python's library is refused.
+Writes no file: `build` does.
 """
 
 from __future__ import annotations
@@ -16,7 +17,13 @@ from typing import Final
 
 from .browser import jsapi
 from .dialect import DialectError, Problem, check
-from .minify import compact, shorten
+from .js_classes import modernise
+from .js_names import shorten_names
+from .js_print import to_text
+from .js_shrink import shrink
+from .js_tree import UnknownJavaScriptError, parse
+from .members import drop_dead_methods, rename_members, short_members, strings_of
+from .minify import shorten
 from .normalise import Normaliser
 
 EXTERNAL_MODULES: Final = {"react_api": "react"}
@@ -53,16 +60,17 @@ class Translation:
     imports: dict[str, list[str]]
 
 
-def bundle(folder: Path, spec: Bundle) -> str:
-    """The complete JavaScript of one bundle. Raises DialectError."""
-    translation = translate(folder, spec.entry, is_worklet=spec.is_worklet)
+def bundle(folder: Path, spec: Bundle, *, small: bool = True) -> str:
+    """The complete JavaScript of one bundle; `small=False` to be read. Raises DialectError."""
+    translation = translate(folder, spec.entry, is_worklet=spec.is_worklet, small=small)
     if spec.is_worklet:
-        return f'(function () {{\n"use strict";\n{translation.code}\n}})();\n'
+        # A worklet is a module: strict, and with names of its own.
+        return translation.code + "\n"
     heads = [
-        f'import {{ {", ".join(names)} }} from "{module}";\n'
+        f'import{{{",".join(names)}}}from"{module}";'
         for module, names in translation.imports.items()
     ]
-    return "".join(heads) + f"{translation.code}\nexport {{ {', '.join(translation.exports)} }};\n"
+    return "".join(heads) + f"{translation.code}export{{{','.join(translation.exports)}}};\n"
 
 
 def translate(
@@ -80,11 +88,7 @@ def translate(
     modules = _collect(folder, entry)
     exports = sorted(_exports(modules[-1])) if not is_worklet else []
     body = _reachable(modules, set(exports) | keep)
-    if small:
-        body = shorten(body, keep | frozenset(exports), is_worklet)
-    tree = ast.Module(body=body, type_ignores=[])
-    Normaliser().visit(tree)
-    code, free = _pscript(ast.unparse(ast.fix_missing_locations(tree)), entry)
+    code, free = _javascript(body, strings_of(_trees(folder)), entry, keep | set(exports), small)
     allowed = {name for module in modules for name in module.browser_names}
     external: dict[str, set[str]] = {}
     for module in modules:
@@ -101,7 +105,35 @@ def translate(
             [Problem(entry, 1, 1, f"{name} is neither defined nor imported") for name in unknown]
         )
     imports = {target: sorted(names) for target, names in sorted(external.items()) if names}
-    return Translation(compact(code), exports, imports)
+    return Translation(code, exports, imports)
+
+
+def _javascript(
+    body: list[ast.stmt], strings: frozenset[str], entry: str, keep: frozenset[str], small: bool
+) -> tuple[str, set[str]]:
+    """The statements as JavaScript, and the names it leaves free."""
+    drop_dead_methods(body, strings)
+    short = short_members(body, strings) if small else {}
+    tree = ast.Module(body=body, type_ignores=[])
+    Normaliser().visit(tree)
+    if small:
+        tree.body = shorten(tree.body, keep)
+    code, free = _pscript(ast.unparse(ast.fix_missing_locations(tree)), entry)
+    try:
+        program = modernise(parse(code))
+    except UnknownJavaScriptError as err:
+        raise DialectError([Problem(entry, 1, 1, str(err))]) from err
+    rename_members(program, short)
+    if small:
+        shorten_names(program, keep)
+        program = shrink(program)
+    return to_text(program, readable=not small), free
+
+
+def _trees(folder: Path) -> list[ast.Module]:
+    """All browser modules: what one bundle writes as a string, another may read as a field."""
+    own = (path for path in sorted(folder.glob("*.py")) if path.stem not in ("jsapi", "react_api"))
+    return [ast.parse(path.read_text(encoding="utf-8")) for path in own]
 
 
 def _collect(folder: Path, entry: str) -> list[Module]:
@@ -245,7 +277,7 @@ def _pscript(source: str, entry: str) -> tuple[str, set[str]]:
         import pscript
 
         try:
-            js = pscript.py2js(source, docstrings=False)
+            js = pscript.py2js(source, docstrings=False, inline_stdlib=False)
         except Exception as err:
             raise DialectError([Problem(entry, 1, 1, f"PScript refuses it: {err}")]) from err
     library = (set(js.meta["std_functions"]) | set(js.meta["std_methods"])) - {"op_instantiate"}

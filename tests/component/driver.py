@@ -28,8 +28,7 @@ class Component:
             connect=True,
             serverUrl="ws://example.test:8000/_event",
             path="/voice",
-            captureUrl="/capture.js",
-            playbackUrl="/playback.js",
+            workletUrl="/worklet.js",
         )
         for trigger in TRIGGERS:
             self.props[trigger] = self._hears(trigger)
@@ -75,10 +74,8 @@ class Component:
         return track
 
     def load(self) -> None:
-        """The worklets' files arrive."""
-        for url in ("/playback.js", "/capture.js"):
-            if url in self.page.context.modules:
-                self.page.context.modules[url].resolve()
+        """The worklets' file arrives."""
+        self.page.context.modules["/worklet.js"].resolve()
 
     def ticket(self) -> None:
         request = self.of("onTicket")[-1]["request"]

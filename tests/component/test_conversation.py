@@ -200,11 +200,10 @@ def test_the_worklets_get_a_channel_of_their_own_and_the_reference(
     assert (node, 0, 0) in page.context.last("source").connections
 
 
-def test_the_files_may_come_in_any_order(page: Page, component: Component) -> None:
+def test_the_file_may_come_before_the_permission(page: Page, component: Component) -> None:
     component.talk()
-    page.context.modules["/capture.js"].resolve()
+    component.load()
     component.allow()
-    page.context.modules["/playback.js"].resolve()
     assert len(component.capture.of("peer")) == 1
 
 

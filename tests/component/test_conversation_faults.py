@@ -92,7 +92,7 @@ def test_an_error_before_the_permission_is_told_once(page: Page, component: Comp
 def test_audio_code_that_does_not_load_is_said(page: Page, component: Component) -> None:
     component.talk()
     component.allow()
-    page.context.modules["/capture.js"].reject("AbortError")
+    page.context.modules["/worklet.js"].reject("AbortError")
     assert component.errors == ["worklet_failed"]
 
 

@@ -28,8 +28,7 @@ def props(**changes: Any) -> Obj:
         connect=True,
         serverUrl="ws://example.test/_event",
         path="/voice",
-        captureUrl="/capture.js",
-        playbackUrl="/playback.js",
+        workletUrl="/worklet.js",
         **changes,
     )
 

@@ -28,8 +28,7 @@ QUANTUM = 128
 POLICY = "default-src 'self'; script-src 'self'"
 TAP = """
 from typing import Any
-from .jsapi import AudioWorkletProcessor, bound, globalThis
-from .worklet import register
+from .jsapi import AudioWorkletProcessor, globalThis, registerProcessor
 
 
 class Tap(AudioWorkletProcessor):
@@ -44,7 +43,7 @@ class Tap(AudioWorkletProcessor):
         return True
 
 
-register("tap", Tap)
+registerProcessor("tap", Tap)
 """
 PAGE = """
 from .jsapi import (
@@ -130,8 +129,7 @@ class Rig:
 
 async def start():
     context = AudioContext()
-    await context.audioWorklet.addModule("/playback-worklet.js")
-    await context.audioWorklet.addModule("/capture-worklet.js")
+    await context.audioWorklet.addModule("/audio-worklet.js")
     await context.audioWorklet.addModule("/tap-worklet.js")
     await context.resume()
     window.rig = Rig(context)

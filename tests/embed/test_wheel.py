@@ -17,7 +17,7 @@ from tests.embed.packaging import ROOT
 from voice_loop import __version__
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
-SCRIPTS = {"capture-worklet.js", "playback-worklet.js", "voice-component.js"}
+SCRIPTS = {"audio-worklet.js", "voice-component.js"}
 
 
 @pytest.fixture(scope="module")

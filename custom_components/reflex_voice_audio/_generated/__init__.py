@@ -14,6 +14,5 @@ from reflex_voice_audio.build import ensure_built
 
 ensure_built()
 
-CAPTURE_WORKLET: Final = rx.asset("capture-worklet.js", shared=True)
-PLAYBACK_WORKLET: Final = rx.asset("playback-worklet.js", shared=True)
+AUDIO_WORKLET: Final = rx.asset("audio-worklet.js", shared=True)
 COMPONENT: Final = rx.asset("voice-component.js", shared=True)

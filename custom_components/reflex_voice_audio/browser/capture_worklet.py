@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .capture import Capture
-from .jsapi import AudioWorkletProcessor, bound, globalThis
-from .worklet import register
+from .jsapi import AudioWorkletProcessor, globalThis
 
 
 class CaptureProcessor(AudioWorkletProcessor):
@@ -18,16 +17,14 @@ class CaptureProcessor(AudioWorkletProcessor):
     def __init__(self, options: Any) -> None:
         self.alive: bool = True
         self.peer: Any = None
-        self.capture = Capture(
-            globalThis.sampleRate, bound(self.send, self), bound(self.tell_playback, self)
-        )
-        self.port.onmessage = bound(self.on_message, self)
+        self.capture = Capture(globalThis.sampleRate, self.send, self.tell_playback)
+        self.port.onmessage = self.on_message
 
     def on_message(self, event: Any) -> None:
         message = event.data
         if message.type == "peer":
             self.peer = message.port
-            self.peer.onmessage = bound(self.on_peer, self)
+            self.peer.onmessage = self.on_peer
         elif message.type == "stop":
             self.alive = False
         else:
@@ -57,6 +54,3 @@ class CaptureProcessor(AudioWorkletProcessor):
             globalThis.currentTime,
         )
         return self.alive
-
-
-register("voice-capture", CaptureProcessor)

@@ -62,18 +62,18 @@ class Conversation:
         self.clock = ContextClock(self.context)
         self.context.onstatechange = self.on_context_state
         self.context.resume()
-        worklets = self.context.audioWorklet
         if with_microphone and props.capture is True:
             self.microphone = Microphone(self.context, self.choice, self)
             self.microphone.acquire()
-            worklets.addModule(props.captureUrl).then(self.on_capture_loaded, self.on_load_failed)
         output = None
         if props.playback is True:
             self.player = Player(self.context, self.clock, self)
             self.player.set_volume(self.choice.volume)
             output = self.player.gain
-            worklets.addModule(props.playbackUrl).then(self.on_playback_loaded, self.on_load_failed)
             self.select_output()
+        self.context.audioWorklet.addModule(props.workletUrl).then(
+            self.on_worklets_loaded, self.on_load_failed
+        )
         self.meter.start(self.context, output)
         if props.connect is True:
             self.ask_ticket()
@@ -158,16 +158,14 @@ class Conversation:
     def on_load_failed(self, _error: Any) -> None:
         self.on_failure("worklet_failed")
 
-    def on_playback_loaded(self, _nothing: Any) -> None:
-        if not self.is_over:
+    def on_worklets_loaded(self, _nothing: Any) -> None:
+        if self.is_over:
+            return
+        reference = None
+        if self.player is not None:
             self.player.attach()
-            self.join_worklets()
-
-    def on_capture_loaded(self, _nothing: Any) -> None:
-        if not self.is_over:
-            reference = None
-            if self.player is not None:
-                reference = self.player.gain
+            reference = self.player.gain
+        if self.microphone is not None:
             self.microphone.attach(reference)
 
     def on_capturing(self, _microphone: Any) -> None:

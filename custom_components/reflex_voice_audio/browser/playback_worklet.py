@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from .jsapi import AudioWorkletProcessor, bound, globalThis
+from .jsapi import AudioWorkletProcessor, globalThis
 from .playout import Playout
-from .worklet import register
 
 
 class PlaybackProcessor(AudioWorkletProcessor):
@@ -15,15 +14,15 @@ class PlaybackProcessor(AudioWorkletProcessor):
     def __init__(self, options: Any) -> None:
         self.alive: bool = True
         self.peer: Any = None
-        self.playout = Playout(globalThis.sampleRate, bound(self.send, self))
-        self.port.onmessage = bound(self.on_message, self)
+        self.playout = Playout(globalThis.sampleRate, self.send)
+        self.port.onmessage = self.on_message
 
     def on_message(self, event: Any) -> None:
         message = event.data
         if message.type == "peer":
             self.peer = message.port
-            self.peer.onmessage = bound(self.on_peer, self)
-            self.playout.peer.join(bound(self.tell_capture, self))
+            self.peer.onmessage = self.on_peer
+            self.playout.peer.join(self.tell_capture)
         elif message.type == "stop":
             self.alive = False
         else:
@@ -45,6 +44,3 @@ class PlaybackProcessor(AudioWorkletProcessor):
         for i in range(1, len(channels)):
             channels[i].set(first)
         return self.alive
-
-
-register("voice-playback", PlaybackProcessor)
