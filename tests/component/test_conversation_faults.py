@@ -213,7 +213,14 @@ def test_a_held_back_sound_is_said_and_unlocked_by_the_next_gesture(
     assert component.errors == ["audio_blocked"]
     page.document.fire("pointerdown", target=None, button=0)
     assert page.context.resumed > resumed + 1
+    told = len(component.statuses)
     page.context.state = "running"
+    changed = page.context.onstatechange
+    assert changed is not None
+    changed(None)
+    assert component.statuses[told:] == ["listening"], "told again, so that the message goes"
+    changed(None)
+    assert len(component.statuses) == told + 1
     resumed = page.context.resumed
     page.document.fire("keydown", target=None, key="a")
     page.document.fire("visibilitychange")

@@ -56,8 +56,10 @@ def test_with_no_microphone_left_the_conversation_waits_for_the_next(
     assert component.errors == ["microphone_lost"]
     assert component.statuses[-1] == "listening"
     page.devices.fire("devicechange")
+    told = len(component.statuses)
     component.allow(Track("new"))
     assert component.of("onDevice")[-1]["microphone"] is True
+    assert component.statuses[told:] == ["listening"], "told again, so that the message goes"
 
 
 def test_a_permission_that_is_taken_back_is_said_and_the_session_stays(

@@ -39,6 +39,7 @@ class Conversation:
         self.choice = voice.choice
         self.is_over: bool = False
         self.status = ""
+        self.trouble = ""
         self.ready: Any = None
         self.request = ""
         self.renewals = 0
@@ -133,14 +134,24 @@ class Conversation:
     def on_trouble(self, code: str) -> None:
         """Something is wrong, but the conversation goes on."""
         if not self.is_over:
+            self.trouble = code
             self.voice.emit("onError", failure(code))
 
+    def on_mended(self, about: str) -> None:
+        """The trouble whose code begins with this word is over: the status is told again, which
+        takes its message off the page."""
+        if self.trouble.split("_")[0] == about and not self.is_over:
+            self.trouble = ""
+            self.tell_status()
+
     def set_status(self, status: str) -> None:
-        if status == self.status:
-            return
-        self.status = status
+        if status != self.status:
+            self.status = status
+            self.tell_status()
+
+    def tell_status(self) -> None:
         ready = self.ready
-        told = {"status": status, "microphone": False, "session_id": None}
+        told = {"status": self.status, "microphone": False, "session_id": None}
         if not self.is_over:
             told["microphone"] = self.microphone is not None
         if ready is not None and not self.is_over:
@@ -191,7 +202,9 @@ class Conversation:
         self.player.post({"type": "peer", "port": channel.port2}, [channel.port2])
 
     def on_context_state(self, _event: Any) -> None:
-        if self.context.state != "running" and not self.is_over:
+        if self.context.state == "running":
+            self.on_mended("audio")
+        elif not self.is_over:
             self.context.resume()
             self.on_trouble("audio_blocked")
 

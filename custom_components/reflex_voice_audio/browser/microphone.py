@@ -30,7 +30,8 @@ class Microphone:
     """One conversation's microphone.
 
     The listener has on_capturing(microphone), on_pcm(message), on_speech(message),
-    on_device(changes), on_failure(code) (it cannot begin) and on_trouble(code) (it goes on).
+    on_device(changes), on_failure(code) (it cannot begin), on_trouble(code) (it goes on) and
+    on_mended(about).
     `choice` has input_id, muted and the three constraints.
     """
 
@@ -67,6 +68,7 @@ class Microphone:
 
     def on_stream(self, stream: Any) -> None:
         self.is_asking = False
+        was_lost = self.is_lost
         self.is_lost = False
         self.release()
         self.stream = stream
@@ -95,6 +97,8 @@ class Microphone:
                 "blocked": track.muted,
             }
         )
+        if was_lost:
+            self.listener.on_mended("microphone")
 
     def on_refused(self, error: Any) -> None:
         self.is_asking = False
