@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from voice_loop.config import DEFAULT_MODEL, Settings
+from voice_loop.config import DEFAULT_MODEL, RecordingPolicy, Settings
 from voice_loop.errors import ConfigError
 
 
@@ -127,3 +127,16 @@ def test_secrets_stay_out_of_the_representation() -> None:
 def test_settings_cannot_be_changed_after_they_were_read() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         Settings().port = 1  # type: ignore[misc]  # the point of the test
+
+
+def test_recording_is_off_until_it_is_allowed_and_bounded_then() -> None:
+    assert not Settings.from_env({}).recording.allowed
+    given = {
+        "VOICE_RECORDING": "true",
+        "VOICE_RECORDING_MAX_MB": "5",
+        "VOICE_RECORDING_KEEP_MINUTES": "0",
+    }
+    assert Settings.from_env(given).recording == RecordingPolicy(True, 5_000_000, 0)
+    for name in ("VOICE_RECORDING_MAX_MB", "VOICE_RECORDING_KEEP_MINUTES"):
+        with pytest.raises(ConfigError, match=name):
+            Settings.from_env({name: "-1"})
