@@ -58,12 +58,12 @@ def test_a_vowel_of_400_ms_is_enough_to_interrupt(name: str) -> None:
     assert hear(at_level(vowel(name, 0.4), -25)).phases() == ["candidate", "confirmed", "ended"]
 
 
-def test_a_tenth_of_a_second_is_not() -> None:
-    assert hear(at_level(vowel("a", 0.1), -25)).phases() == ["candidate", "rejected"]
+def test_half_a_tenth_of_a_second_is_not() -> None:
+    assert hear(at_level(vowel("a", 0.06), -25)).phases() == ["candidate", "rejected"]
 
 
 def test_a_sound_soon_after_a_rejected_one_goes_on_where_that_one_stopped() -> None:
-    half = at_level(vowel("a", 0.1), -25)
+    half = at_level(vowel("a", 0.07), -25)
     soon = np.concatenate([half, np.zeros(int(0.28 * RATE)), half])
     late = np.concatenate([half, np.zeros(int(0.80 * RATE)), half])
     assert hear(soon).phases()[:4] == ["candidate", "rejected", "candidate", "confirmed"]

@@ -13,32 +13,31 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from .echo import EchoModel
-from .jsapi import Float32Array, Float64Array, Object
-from .noise import NoiseFloor
-from .spectrum import BAND_COUNT, FRAME_SAMPLES, Spectrum
+from .jsapi import Float32Array, Object
+from .salience import FRAME_MS, Salience
+from .spectrum import FRAME_SAMPLES
 
-FRAME_MS: int = 10
-HUM_BANDS: int = 3
 STEADY_EVIDENCE_MS: int = 50
 MASKED_FRAMES: int = 40
-HISS_RATIO: float = 4.0
+MASKING_RATIO: float = 6.0
 HISS_MOST_MS: float = 120.0
 LOUDEST_DECAY: float = 0.93
 TAIL_RATIO: float = 0.1
-FIRST_BAND: int = 1
-HIGH_BAND: int = 8
-BRIGHT_BAND: int = 6
+SPENT_SCORE: float = 0.25
+SPENT_RATIO: float = 0.06
+UNREST_MS: float = 5.0
+MURMUR_ECHO: float = 0.25
 SAMPLES_PER_MS: int = 24
 WARY_SAMPLES: int = 48000
 STALE_ONSET_SAMPLES: int = 2400
 WARY_EVIDENCE_MS: int = 30
+PATIENT_EVIDENCE_MS: int = 30
 
 DEFAULTS: dict[str, float] = {
     # Pause on a candidate while the assistant is audible; 0 never does.
     "barge_in": 1,
-    # Clear voice: a short word holds 120 to 200 of it; coughs and slams showed 110 at most.
-    "confirm_speech_ms": 120,
+    # Clear voice: a short word holds 70 to 200 of it; coughs and slams showed 54 at most.
+    "confirm_speech_ms": 70,
     "confirm_unlearned_ms": 250,
     "confirm_sound_ms": 700,
     # What has shown no voice is over sooner than what has.
@@ -49,12 +48,13 @@ DEFAULTS: dict[str, float] = {
     "end_silence_ms": 300,
     # A candidate that is neither is given up.
     "candidate_most_ms": 1500,
-    "candidate_ms": 30,
-    "candidate_hiss_ms": 50,
+    "candidate_ms": 20,
+    "candidate_hiss_ms": 40,
     # A frame is part of a sound when bands rise this far above what is expected in them.
     "noise_margin_db": 5,
     "echo_margin_db": 3,
     "start_score_db": 20,
+    "murmur_score_db": 10,
     "keep_score_db": 8,
     "minimum_level_dbfs": -58,
     # More care at the beginning of a reply, fading out.
@@ -82,10 +82,10 @@ class SpeechDetector:
     def __init__(self, tell: Callable[[str, int, int, bool], None]) -> None:
         """`tell(phase, sound, onset, during_playback)`; `onset` is a position in samples."""
         self.tell = tell
-        self.spectrum = Spectrum()
-        self.echo = EchoModel()
-        self.noise = NoiseFloor()
         self.settings: dict[str, float] = {}
+        self.salience = Salience(self.settings)
+        self.echo = self.salience.echo
+        self.noise = self.salience.noise
         self.barge_in: bool = True
         self.running: bool = True
         self.position = 0
@@ -106,15 +106,10 @@ class SpeechDetector:
         self.evidence_ms = 0.0
         self.sound_ms = 0.0
         self.loudest = 0.0
+        self.best_score = 0.0
         self.masked_frames = 0
         self.voiced_ago = 100
         self.wary_until = 0
-        self.score = 0.0
-        self.power = 0.0
-        self.floor_power = 0.0
-        self.bands_over = 0
-        self.low_over = 0
-        self.weak = Float64Array(8)
         self.configure({})
 
     def configure(self, message: Any) -> None:
@@ -127,17 +122,14 @@ class SpeechDetector:
             elif not Object.hasOwn(self.settings, name):
                 self.settings[name] = DEFAULTS[name]
         values = self.settings
+        self.salience.configure()
         self.barge_in = values["barge_in"] > 0
-        self.noise_margin = math.pow(10.0, values["noise_margin_db"] / 10.0)
-        self.minimum_power = math.pow(10.0, values["minimum_level_dbfs"] / 10.0)
-        self.hum_ratio = math.pow(10.0, values["hum_db"] / 10.0)
         self.click_ratio = math.pow(10.0, -values["click_drop_db"] / 10.0)
         self.hold_frames = math.ceil(values["reference_hold_ms"] / FRAME_MS)
 
     def relearn(self) -> None:
         """The device changed: the floor and the echo are unknown again."""
-        self.echo.relearn()
-        self.noise.relearn()
+        self.salience.relearn()
 
     def place_echo(self, seconds: float) -> None:
         """A latency on the way: the echo comes no sooner."""
@@ -167,57 +159,43 @@ class SpeechDetector:
     def push(self, frame: Float32Array, reference: Float32Array, energy: float) -> None:
         """Take 10 ms of both at 24 kHz; `energy` is the microphone's mean square."""
         self.position += FRAME_SAMPLES
-        self.spectrum.analyse(frame, reference)
-        self.echo.predict(self.spectrum.reference_bands)
+        self.salience.take(frame, reference)
         if not self.running:
             return
-        bands = self.spectrum.microphone_bands
-        self._measure(bands)
-        keep = self.state != QUIET
-        limit = self.settings["keep_score_db"] if keep else self.settings["start_score_db"]
-        active = self.score >= limit and self.bands_over >= (1 if keep else 2)
-        self._step(active, energy)
-        self.echo.learn(bands, self.noise.power, self.state != QUIET)
-        steady = self.noise.follow(bands, self.echo.total, self.state != QUIET and active) is True
+        bands = self.salience.bands
+        self.salience.measure()
+        self._step(self._is_active(), energy)
+        # What stands out is not learned, though it may be too faint for a sound.
+        faint = self.salience.bands_over > 0 and self.echo.is_known() is True
+        self.echo.learn(bands, self.noise.power, self.state != QUIET or faint)
+        open_sound = self.state != QUIET and self.silent_frames == 0
+        if self.state != CONFIRMED:
+            self.noise.note_unrest(bands, self.echo.total)
+        steady = self.noise.follow(bands, self.echo.total, open_sound) is True
         if steady and self.evidence_ms < STEADY_EVIDENCE_MS:
             # A sound that only goes on, without a voice in it, is the room's new floor.
             self.noise.accept()
             self._close()
 
-    def _measure(self, bands: Float64Array) -> None:
-        """How far this frame rises above the floor and the echo."""
-        margin = self.settings["echo_margin_db"]
-        age = self.echo.reply_frames * FRAME_MS
-        if age < self.settings["care_ms"]:
-            margin += self.settings["care_db"] * (1.0 - age / self.settings["care_ms"])
-        echo_margin = math.pow(10.0, margin / 10.0)
-        self.score = 0.0
-        self.bands_over = 0
-        self.low_over = 0
-        power = 0.0
-        least = 0.0
-        quiet = 0.0
-        for band in range(BAND_COUNT):
-            floor = self.noise.power[band] * self.noise_margin
-            limit = floor + self.echo.expected[band] * echo_margin
-            value = bands[band]
-            power += value
-            least += limit
-            quiet += floor
-            if band >= FIRST_BAND and value > limit * 1.6:
-                over = min(15.0, 10.0 * math.log10(value / limit))
-                self.score += over
-                self.bands_over += 1
-                if band < HIGH_BAND:
-                    self.low_over += 1
-        self.power = power
-        self.floor_power = max(self.minimum_power, quiet * 1.6)
-        if power < self.minimum_power:
-            self.score = 0.0
-            self.bands_over = 0
-        for i in range(7):
-            self.weak[i] = self.weak[i + 1]
-        self.weak[7] = 1.0 if power > least * 0.7 and power > self.minimum_power * 0.3 else 0.0
+    def _is_active(self) -> bool:
+        """Whether this frame belongs to a sound."""
+        seen = self.salience
+        if self.state == QUIET:
+            if seen.bands_over < 2 or seen.score < self.settings["murmur_score_db"]:
+                return False
+            if seen.score >= self.settings["start_score_db"]:
+                return True
+            # An "n" or "w" begins softly, but with a pitch.
+            return self.echo.total < seen.power * MURMUR_ECHO and seen.is_periodic() is True
+        limit = self.settings["keep_score_db"]
+        if self.state == CONFIRMED:
+            # What babbles on behind a person who has stopped is no part of the sound.
+            limit = max(limit, self.best_score * SPENT_SCORE)
+        elif self.evidence_ms < WARY_EVIDENCE_MS and seen.power < self.loudest * SPENT_RATIO:
+            # A knock that rings on in the room is over.
+            return False
+        self.best_score = max(self.best_score, seen.score)
+        return seen.score >= limit and seen.bands_over >= 1
 
     def _step(self, active: bool, energy: float) -> None:
         self.voiced_ago += 1
@@ -241,7 +219,10 @@ class SpeechDetector:
         """Loud, but perhaps echo: playback is paused, so waiting for it to fade tells."""
         if not self.during_playback or self.masked_frames >= MASKED_FRAMES:
             return False
-        if self.power <= self.floor_power:
+        if (
+            self.salience.power <= self.salience.floor_power
+            or self.salience.power > self.echo.total * MASKING_RATIO
+        ):
             return False
         self.masked_frames += 1
         return True
@@ -249,9 +230,7 @@ class SpeechDetector:
     def _rise(self) -> None:
         """A first frame: note the onset where the energy rose, some frames back at most."""
         self.state = RISING
-        back = 1
-        while back < 5 and self.weak[7 - back] > 0.0:
-            back += 1
+        back = self.salience.reach_back()
         self.onset = self.position - back * FRAME_SAMPLES
         self.during_playback = self._is_over_playback()
         self.sustained = 0
@@ -261,6 +240,7 @@ class SpeechDetector:
         self.hiss_ms = 0.0
         self.sound_ms = 0.0
         self.loudest = 0.0
+        self.best_score = 0.0
         self.masked_frames = 0
         self.voiced_ago = 100
         self.echo.put_aside(back + 2)
@@ -279,33 +259,16 @@ class SpeechDetector:
             if self.position - self.onset > STALE_ONSET_SAMPLES:
                 self.onset = self.position - FRAME_SAMPLES
         self._weigh()
-        hiss = self.low_over < 2 or self._is_bright()
+        hiss = self.salience.low_over < 2 or self.salience.is_bright()
         needed = self.settings["candidate_hiss_ms"] if hiss else self.settings["candidate_ms"]
+        if self.during_playback and not self.echo.is_known():
+            needed += FRAME_MS
         if self.position < self.wary_until and self.evidence_ms < WARY_EVIDENCE_MS:
             return
         if self.sustained * FRAME_MS >= needed:
             self.state = CANDIDATE
             self.sound += 1
             self.tell("candidate", self.sound, self.onset, self.during_playback)
-
-    def _is_bright(self) -> bool:
-        """More above 1.7 kHz than below, as in a click or a hiss, not as in a vowel."""
-        return self._brightness() > 1.0
-
-    def _is_hiss(self) -> bool:
-        """Almost all above 1.7 kHz: an "s" or "sh", not the rush of a cough."""
-        return self.bands_over >= 2 and self._brightness() > HISS_RATIO
-
-    def _brightness(self) -> float:
-        bands = self.spectrum.microphone_bands
-        low = 0.0
-        high = 0.0
-        for band in range(FIRST_BAND, BAND_COUNT):
-            if band < BRIGHT_BAND:
-                low += bands[band]
-            else:
-                high += bands[band]
-        return high / max(low, 0.000000000001)
 
     def _follow(self, active: bool) -> None:
         """An open sound: count what speaks for speech, and the silence that ends it."""
@@ -333,49 +296,37 @@ class SpeechDetector:
         if self.during_playback and not self.echo.is_known():
             # A late echo goes on for as long after the pause.
             return self.settings["confirm_unlearned_ms"] + self.echo.base * FRAME_MS
-        return self.settings["confirm_speech_ms"]
+        # Where others talk in the background, what is said to the assistant must be clearer.
+        return self.settings["confirm_speech_ms"] + self.noise.unrest_over_db() * UNREST_MS
 
     def _patience_ms(self) -> float:
         """How long a candidate may be silent."""
-        if self.evidence_ms < WARY_EVIDENCE_MS:
+        if self.evidence_ms < PATIENT_EVIDENCE_MS:
             return self.settings["reject_silence_ms"]
         return self.settings["reject_voice_ms"]
 
     def _weigh(self) -> None:
         """Add this frame to the evidence."""
-        self.loudest = max(self.power, self.loudest * LOUDEST_DECAY)
+        seen = self.salience
+        self.loudest = max(seen.power, self.loudest * LOUDEST_DECAY)
         # The tail of a knock in a room lasts, but it is no sound that goes on.
-        if self.power < self.loudest * TAIL_RATIO:
+        if seen.power < self.loudest * TAIL_RATIO:
             self.sound_ms = max(0.0, self.sound_ms - FRAME_MS)
             return
+        if seen.is_falling():
+            return
         self.sound_ms += FRAME_MS
-        if self._is_voice():
+        if seen.is_voice():
             # An "s" is a sound of speech once a vowel goes with it, frame by frame.
             hiss = min(self.hiss_ms, FRAME_MS)
             self.hiss_ms -= hiss
             self.evidence_ms += FRAME_MS + hiss * self.settings["hiss_weight"]
             self.voiced_ago = 0
-        elif self._is_hiss():
+        elif seen.is_hiss():
             self.hiss_ms = min(HISS_MOST_MS, self.hiss_ms + FRAME_MS)
-        elif self.voiced_ago < 15 and self.bands_over >= 3:
+        elif self.voiced_ago < 15 and (seen.bands_over >= 3 or seen.is_periodic()):
+            # What follows a vowel at once goes with it: a nasal, a creak, a breath.
             self.evidence_ms += FRAME_MS * self.settings["unvoiced_weight"]
-
-    def _is_voice(self) -> bool:
-        """Voiced, with energy above the hum, in several bands: a vowel or close to it."""
-        if self.bands_over < self.settings["voiced_bands"]:
-            return False
-        bands = self.spectrum.microphone_bands
-        hum = 0.0
-        formants = 0.0
-        for band in range(BAND_COUNT):
-            above = max(0.0, bands[band] - self.noise.power[band] - self.echo.expected[band])
-            if band < HUM_BANDS:
-                hum += above
-            else:
-                formants += above
-        if formants < hum * self.hum_ratio:
-            return False
-        return self.spectrum.periodicity() >= self.settings["periodicity"]
 
     def _close(self) -> None:
         """The open sound is over."""

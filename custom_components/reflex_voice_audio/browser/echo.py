@@ -28,6 +28,8 @@ REJECTED_WEIGHT: float = 0.3
 KNOWN_REJECTED_WEIGHT: float = 0.05
 AUDIBLE_POWER: float = 0.000001
 LEARN_POWER: float = 0.00000003
+LEARN_RATIO: float = 0.1
+PEAK_DECAY: float = 0.998
 TAIL_DECAY: float = 0.78
 CORRELATION_DECAY: float = 0.995
 TRUST: float = 0.35
@@ -50,6 +52,7 @@ class EchoModel:
         self.expected = Float64Array(BAND_COUNT)
         self.total = 0.0
         self.unit = Float64Array(BAND_COUNT)
+        self.loudest = Float64Array(BAND_COUNT)
         self.gain = Float64Array(BAND_COUNT)
         self.reference = Float64Array(HISTORY_FRAMES * BAND_COUNT)
         self.changes = Float64Array(HISTORY_FRAMES)
@@ -151,9 +154,12 @@ class EchoModel:
         row = self.at * BAND_COUNT
         for band in range(BAND_COUNT):
             place = -1
-            if self.unit[band] > LEARN_POWER:
+            unit = self.unit[band]
+            self.loudest[band] = max(unit, self.loudest[band] * PEAK_DECAY)
+            # Where the assistant is faint, the room's noise would pass for its echo.
+            if unit > LEARN_POWER and unit > self.loudest[band] * LEARN_RATIO:
                 above = max(bands[band] - floor[band], floor[band] * 0.1)
-                ratio = decibels(above / self.unit[band])
+                ratio = decibels(above / unit)
                 place = math.floor((ratio - RATIO_LOWEST_DB) / RATIO_STEP_DB)
                 place = max(0, min(RATIO_BINS - 1, place))
             self.pending[row + band] = place

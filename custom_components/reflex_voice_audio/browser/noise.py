@@ -21,6 +21,11 @@ START_POWER: float = 0.00000003
 STEADY_FRAMES: int = 40
 STEADY_DB: float = 1.6
 FAR: float = 1000.0
+UNREST_RATE: float = 0.007
+UNREST_MOST_DB: float = 12.0
+UNREST_USUAL_DB: float = 1.0
+UNREST_SHARE: float = 1.5
+UNREST_LIMIT_DB: float = 7.0
 
 
 class NoiseFloor:
@@ -42,9 +47,27 @@ class NoiseFloor:
         self.mean.fill(START_POWER)
         self.least.fill(FAR)
         self.parts.fill(START_POWER)
+        self.unrest_db = 0.0
         self.frames = 0
         self.part = 0
         self.steady_frames = 0
+
+    def note_unrest(self, bands: Float64Array, echo: float) -> None:
+        """Take a frame that is no speech: talk in the background rises and falls; no fan does."""
+        power = 0.0
+        floor = 0.0
+        for band in range(1, BAND_COUNT):
+            power += bands[band]
+            floor += self.power[band]
+        if echo * 2.0 > power:
+            return
+        above = max(0.0, min(UNREST_MOST_DB, 10.0 * math.log10((power + LOWEST_POWER) / floor)))
+        self.unrest_db += (above - self.unrest_db) * UNREST_RATE
+
+    def unrest_over_db(self) -> float:
+        """How far the noise is likely to rise above its floor, in dB; a fan's does not."""
+        extra = max(0.0, self.unrest_db - UNREST_USUAL_DB) * UNREST_SHARE
+        return min(UNREST_LIMIT_DB, extra)
 
     def follow(self, bands: Float64Array, echo: float, in_sound: bool) -> bool:
         """Take a frame; True when the sound in it has been steady for a while."""

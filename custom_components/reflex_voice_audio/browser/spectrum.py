@@ -15,8 +15,10 @@ FRAME_SAMPLES: int = 240
 HALF_FRAME: int = 120
 FFT_SIZE: int = 256
 WINDOW_SAMPLES: int = 240
-BAND_COUNT: int = 9
-# First bin of each band, 46.875 Hz a bin: 94 234 422 609 891 1219 1688 2344 3375 5156 Hz.
+BAND_COUNT: int = 10
+# The last band is what lies above the transform: the halvers' high half, where an "s" is.
+TOP_BAND: int = 9
+# First bin of the others, 46.875 Hz a bin: 94 234 422 609 891 1219 1688 2344 3375 5156 Hz.
 BAND_EDGES = [2, 5, 9, 13, 19, 26, 36, 50, 72, 110]
 PRE_EMPHASIS: float = 0.9
 PITCH_HISTORY: int = 228
@@ -26,9 +28,10 @@ PITCH_LONGEST: int = 100
 
 
 class Halver:
-    """24 kHz frames to 12 kHz, with a short low-pass that keeps its state."""
+    """24 kHz frames to 12 kHz, with a short low-pass that keeps its state; the rest as power."""
 
     def __init__(self) -> None:
+        self.high = 0.0
         self.one = 0.0
         self.two = 0.0
 
@@ -36,14 +39,18 @@ class Halver:
         """Half a frame of samples into `target` from `offset`."""
         one = self.one
         two = self.two
+        power = 0.0
         for i in range(HALF_FRAME):
             first = source[2 * i]
             second = source[2 * i + 1]
             target[offset + i] = (two + 3.0 * one + 3.0 * first + second) * 0.125
+            high = two - 3.0 * one + 3.0 * first - second
+            power += high * high
             two = first
             one = second
         self.one = one
         self.two = two
+        self.high = power / (64.0 * HALF_FRAME)
 
 
 class Spectrum:
@@ -157,7 +164,9 @@ class Spectrum:
         """Part the two real signals' spectra and add up their powers."""
         real = self.real
         imaginary = self.imaginary
-        for band in range(BAND_COUNT):
+        self.microphone_bands[TOP_BAND] = self.microphone_halver.high
+        self.reference_bands[TOP_BAND] = self.reference_halver.high
+        for band in range(TOP_BAND):
             mine = 0.0
             other = 0.0
             for k in range(BAND_EDGES[band], BAND_EDGES[band + 1]):
