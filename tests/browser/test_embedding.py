@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
+from tests.browser.accessibility import assert_accessible
 from tests.browser.conftest import Arrive
 from tests.browser.served_app import ROOT, ServedApp, serve
 from tests.browser.visitor import PATIENCE_MS, Visitor
@@ -69,6 +70,12 @@ def test_a_todo_list_is_driven_by_speaking_to_it(todo: ServedApp, arrive: Arrive
     wait_until_heard(visitor, "Showing open items")
     visitor.page.get_by_role("button", name="Read to me").click()
     wait_until_heard(visitor, "Still open: butter.")
+    call = visitor.page.locator("[data-role=tool]").first
+    expect(call).to_contain_text("add item")
+    expect(call).to_contain_text("done")
+    call.get_by_text("Called with").click()
+    expect(call.locator("code")).to_contain_text("milk")
+    assert_accessible(visitor.page, "[aria-label=Transcript]")
     visitor.click_talk()
     visitor.wait_for_status("idle")
     assert visitor.wire.errors() == []
