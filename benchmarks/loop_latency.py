@@ -8,7 +8,8 @@ A real Chromium, the served app, the local Realtime server in this process. A re
 and stalls both ways of both sockets: browser to server, and server to provider. A think time stands
 for a model's. The figures are the product's own, from its metrics; beside them stands what the
 recorded audio says by itself, on one sample clock: from the last loud sample of the question at the
-microphone to the first sample of the answer at the speaker, plus the output latency. The local
+microphone (the last 10 ms that stand 12 dB over the room) to the first sample of the answer at
+the speaker, plus the output latency. The local
 figures say what the loop adds; they are not OpenAI's.
 """
 
@@ -46,6 +47,8 @@ QUESTIONS = (
 )
 ANSWER = ("I would have to look that up.",)
 GAIN = 0.4
+BED_DBFS = -58.0
+OVER_BED_DB = 12.0
 PATIENCE_MS = 15_000
 THINK_MS = 150.0
 LEGS = ("both", "browser", "provider")
@@ -83,7 +86,8 @@ def ask(stage: Stage, network: str, text: str) -> Turn:
     first = lab.play(text, GAIN)
     heard = lab.take(first - rate // 10, first + len(question) * rate // sounds.RATE_HZ + rate // 4)
     arrived = heard.first + find(lab_rate(question, rate), heard.microphone).lag
-    end = arrived + measure.sounding_end(question, sounds.RATE_HZ) * rate // sounds.RATE_HZ
+    last = measure.audible_end(question * GAIN, sounds.RATE_HZ, BED_DBFS + OVER_BED_DB)
+    end = arrived + last * rate // sounds.RATE_HZ
     started = lab.next_start(state.frame, PATIENCE_MS)
     recorded_ms = None
     if started is not None:
@@ -116,7 +120,7 @@ def _figures(stage: Stage) -> dict[str, float]:
 
 def converse(stage: Stage, network: str, turns: int) -> list[Turn]:
     """Questions in turn. The first one warms up and does not count."""
-    stage.lab.load("bed", sounds.bed("pink", 10.0, -58.0, seed=1), sounds.RATE_HZ)
+    stage.lab.load("bed", sounds.bed("pink", 10.0, BED_DBFS, seed=1), sounds.RATE_HZ)
     stage.lab.bed("bed", 1.0)
     ask(stage, network, QUESTIONS[-1])
     done = []

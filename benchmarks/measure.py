@@ -99,6 +99,14 @@ def sounding_end(samples: Samples, rate_hz: int) -> int:
     return int(np.flatnonzero(power >= power.max() * 10**-2)[-1] + 1) * frame
 
 
+def audible_end(samples: Samples, rate_hz: int, level_dbfs: float) -> int:
+    """Sample after the last 10 ms of at least `level_dbfs` (RMS); 0 when there is none."""
+    frame = rate_hz // 100
+    whole = samples[: len(samples) // frame * frame].reshape(-1, frame).astype(np.float64)
+    loud = np.flatnonzero(np.mean(whole**2, axis=1) >= 10 ** (level_dbfs / 10))
+    return int(loud[-1] + 1) * frame if len(loud) else 0
+
+
 def percentile(values: list[float], share: float) -> float | None:
     """Nearest rank; None of nothing."""
     if not values:

@@ -9,6 +9,7 @@ from benchmarks.lab import Samples
 from benchmarks.measure import (
     Silence,
     active_level_db,
+    audible_end,
     level_db,
     percentile,
     place_in_answer,
@@ -79,3 +80,10 @@ def test_percentiles_are_of_values_that_were_measured() -> None:
     assert percentile(values, 0.95) == 95
     assert percentile([7.0], 0.95) == 7
     assert percentile([], 0.5) is None
+
+
+def test_the_audible_end_is_where_the_sound_sinks_into_the_room() -> None:
+    line = np.concatenate([noise(4_800, 0.1), noise(2_400, 0.01), noise(9_600, 0.001)])
+    assert audible_end(line, RATE, -30.0) == 4_800
+    assert audible_end(line, RATE, -50.0) == 7_200
+    assert audible_end(line, RATE, 0.0) == 0

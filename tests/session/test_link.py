@@ -288,3 +288,19 @@ def test_nothing_private_stands_in_the_repr_of_a_command() -> None:
         effects.UpdateSettings(base.SessionSettings(secret, "v")),
     ]
     assert secret not in repr(commands)
+
+
+async def test_what_comes_in_a_burst_goes_on_before_the_burst_is_over() -> None:
+    async with running() as (_, owner, made):
+        await owner.until("up")
+        at_the_same_time: list[int] = []
+
+        async def watch() -> None:
+            while len(owner.events) < 20:
+                at_the_same_time.append(len(owner.events))
+                await anyio.lowlevel.checkpoint()
+
+        made.made[0].emit(*(base.SpeechStarted("item", float(n)) for n in range(20)))
+        with anyio.fail_after(30):
+            await watch()
+        assert len(set(at_the_same_time)) > 15

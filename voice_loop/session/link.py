@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable
 from typing import Final, Protocol, assert_never
 
 import anyio
+import anyio.lowlevel
 
 from voice_loop.audio.pcm import BYTES_PER_SAMPLE, bytes_to_ms, ms_to_bytes
 from voice_loop.errors import ERRORS, ProviderError, ProviderRejected, ProviderTimeout
@@ -220,6 +221,9 @@ class ProviderLink:
                 self._lost = event.code if event.code in ERRORS else "provider_lost"
                 logger.warning("provider ended: %s (%s)", event.code, event.detail_code)
             self._owner.provider_event(event)
+            # Answers come in bursts, read without a pause: the first of one must not wait in here
+            # until the last is decoded.
+            await anyio.lowlevel.checkpoint()
 
     async def _write(self, provider: Provider) -> None:
         up_since_ms = self._clock.now_ms()
