@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from voice_loop.errors import ConfigError
+from voice_loop.local.loading import open_library
 
 DETECTOR_RATE_HZ: Final = 16_000
 FRAME_SAMPLES: Final = 512
@@ -66,6 +67,7 @@ class SileroDetector:
     """The Silero network."""
 
     def __init__(self) -> None:
+        open_library("onnxruntime", "capi/onnxruntime_pybind11_state*")
         import onnxruntime
 
         options = onnxruntime.SessionOptions()

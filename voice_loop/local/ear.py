@@ -8,7 +8,7 @@ there already. At most one such guess is under way. It keeps the buffer, but dec
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Final
 
 import anyio
@@ -64,8 +64,17 @@ class Hearing:
 class Ear:
     """Bound to the session's task group, which owns the recognitions."""
 
-    def __init__(self, room: EngineRoom, engines: Engines, tasks: TaskGroup) -> None:
+    def __init__(
+        self,
+        room: EngineRoom,
+        engines: Engines,
+        tasks: TaskGroup,
+        on_guess: Callable[[str | None, float], None] = lambda text, within_s: None,
+    ) -> None:
+        """`on_guess` hears what the turn will have been if it ends now, and in how many seconds
+        that is at the earliest; None when it goes on."""
         self._room = room
+        self._on_guess = on_guess
         self._recogniser = engines.recogniser
         self._tasks = tasks
         self._detector = engines.detector
@@ -138,13 +147,15 @@ class Ear:
         if self._guess is not None:
             self._guess.scope.cancel()
             self._guess = None
+            self._on_guess(None, 0.0)
 
     def _start_guess(self, end_sample: int) -> Hearing | None:
         # A voice that stumbles would queue recognitions that nobody wants.
         if self._guessing or self.turn_start_sample is None:
             return None
         pcm = self.buffer.peek(self.turn_start_sample, end_sample)
-        return self._recognise(pcm, self._turn_voiced_ms)
+        due = anyio.current_time() + self._turns.silence_left_ms / 1000
+        return self._recognise(pcm, self._turn_voiced_ms, due)
 
     def take_turn(self, start_sample: int, end_sample: int) -> tuple[bytes, Hearing]:
         """The audio of a turn, out of the buffer, and its text to come."""
@@ -166,14 +177,14 @@ class Ear:
         self._turns.voiced_ms = 0.0
         self._voiced_ms = 0.0
 
-    def _recognise(self, pcm: bytes, voiced_ms: float | None) -> Hearing:
+    def _recognise(self, pcm: bytes, voiced_ms: float | None, due: float | None = None) -> Hearing:
         hearing = Hearing()
         if self._recogniser is None:
             hearing.failure = "local_recogniser_missing"
             hearing.done.set()
             return hearing
         self._guessing += 1
-        self._tasks.start_soon(self._hear, hearing, pcm, voiced_ms, name="recognise a turn")
+        self._tasks.start_soon(self._hear, hearing, pcm, voiced_ms, due, name="recognise a turn")
         return hearing
 
     def recognise_clip(self, pcm: bytes) -> Hearing:
@@ -184,7 +195,9 @@ class Ear:
     def _turn_voiced_ms(self) -> float:
         return self._turns.voiced_ms if self._settings else self._voiced_ms
 
-    async def _hear(self, hearing: Hearing, pcm: bytes, voiced_ms: float | None) -> None:
+    async def _hear(
+        self, hearing: Hearing, pcm: bytes, voiced_ms: float | None, due: float | None
+    ) -> None:
         recogniser = self._recogniser
         assert recogniser is not None
 
@@ -195,15 +208,16 @@ class Ear:
 
         try:
             with hearing.scope:
-                hearing.text = await self._room.hear(job)
+                hearing.text = await self._room.hear(job, due)
         except RuntimeError:
             _log.warning("recognition of a turn failed")
             hearing.failure = "local_recogniser_failed"
         finally:
             self._guessing -= 1
             hearing.done.set()
-        if hearing is self._guess and sounds_finished(hearing.text):
-            self._turns.sounds_complete = True
+        if hearing is self._guess:
+            self._turns.sounds_complete = sounds_finished(hearing.text)
+            self._on_guess(hearing.text, self._turns.silence_left_ms / 1000)
 
     def _trim(self) -> None:
         """Nobody speaks and nobody commits by hand: keep only what a prefix may need."""

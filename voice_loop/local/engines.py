@@ -1,8 +1,9 @@
 """The models of a server: loaded once, when first needed, and shared fairly by all sessions.
 
 Models are blocking; they run in worker threads whose number is bounded. A session has at most one
-sentence and two recognitions under way, and waiting requests are served in order, so that no
-session can starve another. Nothing is loaded on import.
+sentence to say, one said ahead and two recognitions under way; what is needed first is done first,
+so that an answer that plays never waits for one whose listener has plenty. Nothing is loaded on
+import.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from voice_loop.local.recogniser import (
     moonshine_available,
 )
 from voice_loop.local.voice import HibariVoice, ToneVoice, Voice
+from voice_loop.local.workers import Workers
 
 _T = TypeVar("_T")
 WORKERS: Final = 2
@@ -85,12 +87,10 @@ class EngineRoom:
     load: EngineLoader
     _engines: Engines | None = field(default=None, init=False)
     _loading: anyio.Lock = field(default_factory=anyio.Lock, init=False)
-    _workers: anyio.CapacityLimiter = field(
-        default_factory=lambda: anyio.CapacityLimiter(WORKERS), init=False
-    )
-    _ears: anyio.CapacityLimiter = field(
+    _workers: Workers = field(default_factory=lambda: Workers(WORKERS), init=False)
+    _ears: Workers = field(
         # The recogniser has a lock anyway; a second waiting thread would only hold a worker.
-        default_factory=lambda: anyio.CapacityLimiter(1),
+        default_factory=lambda: Workers(1),
         init=False,
     )
 
@@ -105,11 +105,11 @@ class EngineRoom:
                 self._engines = await to_thread.run_sync(self.load)
             return self._engines
 
-    async def work(self, job: Callable[[], _T]) -> _T:
-        """Run a piece of blocking work of at most some 100 ms. Cancelled at once: the thread
-        finishes by itself and its result is dropped."""
-        return await to_thread.run_sync(job, limiter=self._workers, abandon_on_cancel=True)
+    async def work(self, job: Callable[[], _T], due: float | None = None) -> _T:
+        """Run a piece of blocking work of at most some 100 ms, needed by `due` (seconds of anyio's
+        clock; now). Cancelled at once: the thread finishes by itself and its result is dropped."""
+        return await self._workers.run(job, anyio.current_time() if due is None else due)
 
-    async def hear(self, job: Callable[[], _T]) -> _T:
+    async def hear(self, job: Callable[[], _T], due: float | None = None) -> _T:
         """Like `work`, for the recogniser."""
-        return await to_thread.run_sync(job, limiter=self._ears, abandon_on_cancel=True)
+        return await self._ears.run(job, anyio.current_time() if due is None else due)

@@ -2,7 +2,8 @@
 
 `MoonshineRecogniser` wraps the moonshine-voice package, whose version 0.1.0 carries its model. What
 is known about it is handled here: it is not thread safe, it needs silence around the speech, it
-hears words in noise, and long audio costs much memory, so turns are cut into pieces of 20 s.
+hears words in noise, and long audio costs much memory, so turns are cut into pieces of 20 s. Steady
+noise is lowered before it listens.
 `ScriptedRecogniser` returns prepared texts, for tests. Blocking: run it in a worker thread.
 """
 
@@ -21,6 +22,8 @@ import numpy as np
 import numpy.typing as npt
 
 from voice_loop.local.evidence import is_imagined, may_hold_words
+from voice_loop.local.loading import open_library
+from voice_loop.local.noise import without_noise
 
 RECOGNISER_RATE_HZ: Final = 16_000
 MAX_PIECE_SAMPLES: Final = 20 * RECOGNISER_RATE_HZ
@@ -68,6 +71,7 @@ class MoonshineRecogniser:
         # Its threads wait by spinning: two of them take three times the processor's time of one,
         # and twice the real time on a machine that has something else to do as well.
         os.environ.setdefault("MOONSHINE_ORT_SINGLE_THREAD", "1")
+        open_library("moonshine_voice", "libmoonshine.*")
         from moonshine_voice import ModelArch, Transcriber, get_model_path
         from moonshine_voice.moonshine_api import TranscriptC
 
@@ -80,6 +84,7 @@ class MoonshineRecogniser:
         self._lock = threading.Lock()
 
     def recognise(self, speech: Samples, voiced_ms: float) -> str:
+        speech = without_noise(speech)
         if not may_hold_words(speech, voiced_ms):
             return ""
         pieces = [self._piece(piece) for piece in cut_pieces(speech)]

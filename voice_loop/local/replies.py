@@ -11,11 +11,13 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+import anyio
 from anyio.abc import TaskGroup
 
-from voice_loop.local.brain.base import Context, Entry, Tool
+from voice_loop.local.brain.base import Context, Entry, Said, Tool
 from voice_loop.local.conversation import Conversation, new_item, to_entry
 from voice_loop.local.engines import EngineRoom, Engines
+from voice_loop.local.foresight import Foresight
 from voice_loop.local.options import LocalOptions
 from voice_loop.local.output import Emit
 from voice_loop.local.response import CancelReason, Response, ResponseSettings, Stage
@@ -46,6 +48,35 @@ class Replies:
     """The voice can no longer change."""
     _active: Response | None = field(default=None, init=False)
     _aside: list[Response] = field(default_factory=list, init=False)
+
+    def __post_init__(self) -> None:
+        engines = self.engines
+        self._foresight = Foresight(self.room, engines.voice, engines.responder, self.tasks)
+
+    def foresee(self, config: SessionConfig, text: str, within_s: float) -> None:
+        """The user will perhaps have said `text`, in `within_s`: make ready for it."""
+        if not self._foresight.possible or config.wire["output_modalities"] != ["audio"]:
+            return
+        entries = [*self.conversation.entries(), Said("user", text)]
+        context = self._context(config.wire, entries)
+        self._foresight.begin(context, self._pace(config.speed), anyio.current_time() + within_s)
+
+    def unforesee(self) -> None:
+        """The user went on."""
+        self._foresight.drop()
+
+    def _pace(self, speed: float) -> float:
+        return min(_MAX_SPEED, max(_MIN_SPEED, speed * self.pace))
+
+    def _context(self, wire: dict[str, Any], entries: list[Entry]) -> Context:
+        tools, must_call = _tools_of(wire)
+        return Context(
+            entries=entries,
+            instructions=wire["instructions"],
+            tools=tools,
+            must_call=must_call,
+            can_hear=self.engines.recogniser is not None,
+        )
 
     async def begin(
         self,
@@ -119,22 +150,18 @@ class Replies:
         self, config: SessionConfig, wanted: dict[str, Any], given: list[Entry] | None
     ) -> Stage:
         wire = {**config.wire, **wanted}
-        tools, must_call = _tools_of(wire)
         speed = wanted.get("audio", {}).get("output", {}).get("speed", config.speed)
 
         async def context() -> Context:
             await self.heard()
-            return Context(
-                entries=self.conversation.entries() if given is None else given,
-                instructions=wire["instructions"],
-                tools=tools,
-                must_call=must_call,
-                can_hear=self.engines.recogniser is not None,
-            )
+            return self._context(wire, self.conversation.entries() if given is None else given)
 
-        async def speak(sentence: str) -> Speech:
-            pace = min(_MAX_SPEED, max(_MIN_SPEED, speed * self.pace))
-            return await self.room.work(lambda: self.engines.voice.speak(sentence, pace))
+        async def speak(sentence: str, due: float) -> Speech:
+            pace = self._pace(speed)
+            ready = await self._foresight.take(sentence, pace)
+            if ready is not None:
+                return ready
+            return await self.room.work(lambda: self.engines.voice.speak(sentence, pace), due)
 
         def set_pace(factor: float) -> None:
             self.pace = factor

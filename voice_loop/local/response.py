@@ -40,7 +40,8 @@ class Stage:
     context: Callable[[], Awaitable[Context]]
     """Waits until what the user said is recognised."""
     responder: Responder
-    speak: Callable[[str], Awaitable[Speech]]
+    speak: Callable[[str, float], Awaitable[Speech]]
+    """A sentence, and when its listener needs it, on anyio's clock."""
     set_pace: Callable[[float], None]
     think_ms: float = 0.0
     slow_delta_ms: float = 0.0
@@ -98,7 +99,7 @@ class Response:
     _cutter: SentenceCutter = field(default_factory=SentenceCutter)
     _counts: _Counts = field(default_factory=_Counts)
     _input_tokens: int = 0
-    _heard_ms: float = 0.0
+    _began_at: float | None = None
 
     @property
     def audio_ms(self) -> float:
@@ -182,11 +183,16 @@ class Response:
         if self.settings.modality == "text":
             await self._write(sentence)
             return
-        speech = await self.stage.speak(sentence)
+        speech = await self.stage.speak(sentence, self._dry_at())
         message = await self._open_message()
         await message.gap()
         if not await message.speak(speech, self._count):
             self._cut_short()
+
+    def _dry_at(self) -> float:
+        """When a listener who plays what was sent has no more of it."""
+        now = anyio.current_time()
+        return now if self._began_at is None else self._began_at + self.audio_ms / 1000
 
     async def _write(self, sentence: str) -> None:
         message = await self._open_message()
@@ -203,6 +209,8 @@ class Response:
         limit = self.settings.max_output_tokens
         if isinstance(limit, int) and counts.text_tokens + counts.audio_tokens > limit:
             return False
+        if audio_bytes and self._began_at is None:
+            self._began_at = anyio.current_time()
         self._counts = counts
         return True
 

@@ -90,7 +90,7 @@ class RealtimeSession:
         """Serve the connection until its frames end."""
         async with anyio.create_task_group() as tasks:
             self._tasks: TaskGroup = tasks
-            self._ear = Ear(self.room, self.engines, tasks)
+            self._ear = Ear(self.room, self.engines, tasks, self._foresee)
             self._ear.set_turn_detection(self._turn_settings())
             self._replies = Replies(
                 self.line.send,
@@ -125,6 +125,13 @@ class RealtimeSession:
             await self._handlers[event.type](event)
         except ClientError as problem:
             await self._complain(problem, client_event_id(parsed))
+
+    def _foresee(self, text: str | None, within_s: float) -> None:
+        detection = self.config.turn_detection
+        if text is None:
+            self._replies.unforesee()
+        elif detection is not None and detection["create_response"]:
+            self._replies.foresee(self.config, text, within_s)
 
     async def _complain(self, problem: ClientError, event_id: str | None = None) -> None:
         await self.line.send(

@@ -102,6 +102,11 @@ class TurnDetector:
             return complete
         return self._settings.silence_ms
 
+    @property
+    def silence_left_ms(self) -> float:
+        """How much more silence ends the turn."""
+        return max(0.0, self.silence_limit_ms - self._silent_frames * FRAME_MS)
+
     def feed(self, likelihood: float, frame_start_sample: int) -> TurnEvent | None:
         """One frame, which starts at `frame_start_sample` of the 24 kHz line."""
         voiced = likelihood > self._settings.threshold

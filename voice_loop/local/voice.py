@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from voice_loop.audio.pcm import SAMPLE_RATE_HZ, from_float, ms_to_samples
+from voice_loop.local.loading import parsed_in_steps
 
 _GAIN: Final = 1.7
 _AUDIBLE: Final = 0.012
@@ -87,11 +88,12 @@ class HibariVoice:
     """English speech from the hibari package, whose model is inside the wheel."""
 
     def __init__(self) -> None:
-        from hibari import Hibari
+        from hibari import Hibari, g2p
 
         self._model: Any = Hibari(threads=1)
         # The first use loads the pronunciation rules, which takes half a second.
-        self.speak("Ready.")
+        with parsed_in_steps(g2p):
+            self.speak("Ready.")
 
     def speak(self, sentence: str, speed: float = 1.0) -> Speech:
         words = split_words(sentence)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,4 +123,13 @@ class Responder(Protocol):
 
     def respond(self, context: Context) -> AsyncGenerator[Step, None]:
         """The next answer to the conversation. Closed early when the user interrupts."""
+        ...
+
+
+@runtime_checkable
+class Foreseeing(Protocol):
+    """A responder that can tell ahead what it would say, at no cost and with no effect."""
+
+    def foresee(self, context: Context) -> str | None:
+        """What the answer would say first; None when it would not begin with speech."""
         ...

@@ -40,6 +40,10 @@ class BuiltinResponder:
         for step in answer(context):
             yield step
 
+    def foresee(self, context: Context) -> str | None:
+        first = answer(context)[0]
+        return first.text if isinstance(first, Say) else None
+
 
 def answer(context: Context) -> Sequence[Step]:
     """The answer to a conversation."""
