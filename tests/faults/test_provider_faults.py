@@ -173,6 +173,16 @@ async def test_a_server_that_refuses_without_a_word_is_tried_again_by_itself() -
         assert client.all_of(wire.ErrorEvent) == [], "too short to speak of"
 
 
+async def test_a_retry_after_of_an_hour_is_told_at_once_and_not_waited_for() -> None:
+    async with (
+        chain(Faults(refuse_status=429, retry_after_s=3_600)) as made,
+        page(made.host, ready=False) as client,
+    ):
+        error = await client.expect(wire.ErrorEvent)
+        assert (error.code, error.retry_after_ms) == ("provider_rate_limited", 3_600_000)
+        assert await client.closed() == 4020
+
+
 async def test_leaving_while_the_provider_is_waited_for_ends_it() -> None:
     faults = Faults(refuse_status=429, retry_after_s=50)
     async with chain(faults) as made:
@@ -240,6 +250,32 @@ async def test_the_longest_session_is_rolled_over_between_turns_and_nothing_is_f
                     break
         assert client.all_of(wire.ErrorEvent) == [], "before it expires, and without a word"
         assert "5" in await answered(client, "Say that again, please.")
+
+
+async def test_an_answer_that_runs_dry_in_the_middle_is_cut_and_that_is_said() -> None:
+    faults = Faults(connections=1, stall_after_frames=30)
+    async with chain(faults) as made, page(made.host) as client:
+        await client.send(wire.InputText(STORY))
+        turn = (await client.expect(wire.AudioChunk)).turn
+        with anyio.fail_after(30):
+            while not client.all_of(wire.ErrorEvent):
+                came = b"".join(chunk.pcm for chunk in client.all_of(wire.AudioChunk))
+                await client.report(turn, 0, "playing", bytes_to_ms(len(came)))
+                await client.ping()
+        assert client.all_of(wire.ErrorEvent)[0].code == "provider_timeout"
+        assert "5" in await answered(client, "What is two plus three?")
+
+
+async def test_a_session_that_expires_in_mid_answer_is_said_and_the_conversation_goes_on() -> None:
+    options = LocalOptions(expire_after_s=4)
+    faults = Faults(connections=1, slow_delta_ms=50)
+    async with chain(faults, options=options) as made, page(made.host) as client:
+        await client.send(wire.InputText(STORY))
+        chunk = await client.expect(wire.AudioChunk)
+        await client.report(chunk.turn, 0, "playing", 100)
+        assert (await client.expect(wire.ErrorEvent)).code == "provider_expired"
+        await client.expect(wire.TurnState, lambda event: event.state == "listening")
+        assert "72" in await answered(client, "What is nine times eight?")
 
 
 @pytest.mark.parametrize(
