@@ -21,10 +21,10 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 CALLED_BY_THE_PLATFORM: Final = words("__init__ process")
 PLATFORM: Final = words(
     "accept available body cancel close commit connect context control count delay drop encode "
-    "finish floor frame frames gain head join last length listener name node now number observe "
-    "open part pending ping pitch play port pressed push rate ready release reset restore reversed "
-    "scale segments send start state stream table toggle total track unit unlock url wait weight "
-    "window write"
+    "finish floor frame frames gain head high join last length listener measure name node now "
+    "number observe open part pending ping pitch play port pressed push rate ready release "
+    "reset restore reversed scale segments send start state stream table take toggle total "
+    "track unit unlock url wait weight window write"
 )
 """Names of our classes that some object of the browser has as well; a test asks the browser."""
 

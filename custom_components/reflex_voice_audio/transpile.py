@@ -83,7 +83,8 @@ def translate(
 ) -> Translation:
     """Translate `entry` and what it imports.
 
-    `keep` names definitions to hold though nothing uses them; `small=False` keeps all names.
+    `keep` names definitions to hold though nothing uses them; `small=False` keeps all names
+    and methods.
     """
     modules = _collect(folder, entry)
     exports = sorted(_exports(modules[-1])) if not is_worklet else []
@@ -112,8 +113,10 @@ def _javascript(
     body: list[ast.stmt], strings: frozenset[str], entry: str, keep: frozenset[str], small: bool
 ) -> tuple[str, set[str]]:
     """The statements as JavaScript, and the names it leaves free."""
-    drop_dead_methods(body, strings)
-    short = short_members(body, strings) if small else {}
+    short: dict[str, str] = {}
+    if small:
+        drop_dead_methods(body, strings)
+        short = short_members(body, strings)
     tree = ast.Module(body=body, type_ignores=[])
     Normaliser().visit(tree)
     if small:

@@ -189,7 +189,7 @@ def test_classes_closures_and_bound_methods_do_what_they_did(
         keep=frozenset({"main"}),
         small=is_small,
     ).code
-    assert "12345" not in code
+    assert ("12345" in code) is not is_small
     assert ("on_done" in code) is not is_small
 
 
@@ -291,7 +291,8 @@ def test_no_order_of_the_state_and_no_prop_is_shortened() -> None:
 NAMES_OF_THE_PLATFORM = """() => {
   const names = new Set();
   for (const name of Object.getOwnPropertyNames(window)) {
-    const value = window[name];
+    let value = null;
+    try { value = window[name]; } catch { continue; }
     if (value === null || !["object", "function"].includes(typeof value)) continue;
     for (const owner of [value, value.prototype])
       if (owner) for (const found of Object.getOwnPropertyNames(owner)) names.add(found);
@@ -308,7 +309,7 @@ def test_no_name_that_an_object_of_the_browser_has_is_shortened() -> None:
         names = set(browser.new_page().evaluate(NAMES_OF_THE_PLATFORM))
         browser.close()
     assert len(names) > 3_000
-    assert all_shortened() & names == set()
+    assert all_shortened() & names == set(), "put these into members.PLATFORM"
 
 
 def test_the_small_files_say_no_name_that_is_long_and_ours() -> None:
