@@ -13,7 +13,7 @@ from voice_loop.latency.session_metrics import SessionMetrics
 from voice_loop.ui.figures import OWNERS
 from voice_loop.ui.state import VoiceState
 from voice_loop.ui.waterfall import CHAIN, Step, caption, steps
-from voice_loop.ui.waterfall_view import owner_fill, waterfall_view
+from voice_loop.ui.waterfall_view import owner_fills, waterfall_view
 
 STEPS = [name for _, name in CHAIN]
 
@@ -150,9 +150,15 @@ def test_whatever_comes_every_step_is_told_once_and_inside_the_line(
 
 
 def test_every_owner_has_a_look_of_its_own_and_a_name() -> None:
-    looks = str(owner_fill(VoiceState.model))
-    for owner in OWNERS.values():
-        assert f'"{owner}"' in looks or owner == "not split"
+    looks = {owner: owner_fills()[f"& [data-owner='{owner}']"] for owner in OWNERS.values()}
+    assert len({str(look) for look in looks.values()}) == len(OWNERS)
     view = waterfall_view(VoiceState)
     assert find(view, "ol", aria_label="Steps of the last turn")
     assert one(view, "h3").text == "Last turn"
+
+
+def test_lengths_are_an_elements_own_style_so_that_no_sheet_grows_with_them() -> None:
+    bars = [bar for bar in find(waterfall_view(VoiceState), "i") if "style" in bar.props]
+    assert len(bars) == 2
+    assert all("css" not in bar.props for bar in bars)
+    assert "offset" in bars[1].props["style"]

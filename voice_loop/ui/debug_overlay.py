@@ -103,25 +103,28 @@ def _head(state: type[VoiceState], focus_back: bool) -> rx.Component:
 
 
 def _fact(name: Any, value: Any, **attributes: Any) -> rx.Component:
-    return rx.el.div(
-        rx.el.dt(name, style={"color": colour("soft")}),
-        rx.el.dd(
-            value,
-            style={
-                "margin": "0",
-                "font_family": MONO,
-                "text_align": "right",
-                "overflow_wrap": "anywhere",
-            },
-        ),
-        style={
+    return rx.el.div(rx.el.dt(name), rx.el.dd(value), **attributes)
+
+
+def _facts_style(**extra: Any) -> Style:
+    return {
+        "margin": "0",
+        "font_size": "0.8125rem",
+        "& > div": {
             "display": "flex",
             "justify_content": "space-between",
             "align_items": "baseline",
             "gap": "1rem",
         },
-        **attributes,
-    )
+        "& dt": {"color": colour("soft")},
+        "& dd": {
+            "margin": "0",
+            "font_family": MONO,
+            "text_align": "right",
+            "overflow_wrap": "anywhere",
+        },
+        **extra,
+    }
 
 
 def _explained_fact(row: Any) -> rx.Component:
@@ -136,14 +139,12 @@ def _list(*rows: rx.Component, label: str) -> rx.Component:
     return rx.el.dl(
         *rows,
         aria_label=label,
-        style={
-            "display": "grid",
-            "grid_template_columns": "repeat(2, minmax(0, 1fr))",
-            "gap": "0.25rem 1.75rem",
-            "margin": "0",
-            "font_size": "0.8125rem",
-            NARROW: {"grid_template_columns": "minmax(0, 1fr)"},
-        },
+        style=_facts_style(
+            display="grid",
+            grid_template_columns="repeat(2, minmax(0, 1fr))",
+            gap="0.25rem 1.75rem",
+            **{NARROW: {"grid_template_columns": "minmax(0, 1fr)"}},
+        ),
     )
 
 
@@ -182,7 +183,7 @@ def _references() -> rx.Component:
         ),
         rx.el.dl(
             *(_fact(name, value) for name, value in reference_rows()),
-            style={**stack("0.25rem"), "margin": "0.25rem 0 0"},
+            style=_facts_style(**stack("0.25rem", padding_top="0.25rem")),
         ),
         style={"font_size": "0.8125rem", "color": colour("soft")},
     )

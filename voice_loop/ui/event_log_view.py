@@ -12,7 +12,7 @@ import reflex as rx
 
 from voice_loop.ui.event_log import ALL, KINDS
 from voice_loop.ui.overlay_state import MAX_FILTER_CHARS
-from voice_loop.ui.parts import count, icon, small_title, spoken_only, stack
+from voice_loop.ui.parts import count, icon, small_title, stack
 from voice_loop.ui.state import VoiceState
 from voice_loop.ui.theme import FOCUS, MONO, NARROW, Style, colour, quiet_button
 
@@ -68,54 +68,52 @@ def _filters(state: type[VoiceState]) -> rx.Component:
 
 
 def _entry(entry: Any) -> rx.Component:
-    soft: Style = {"color": colour("soft"), "white_space": "nowrap"}
     return rx.el.li(
-        rx.el.span(
-            spoken_only("Second "),
-            entry["at"],
-            style={**soft, "font_family": MONO, "text_align": "right"},
-        ),
-        rx.el.span(
-            entry["kind"],
-            style={
-                "color": rx.match(
-                    entry["kind"],
-                    ("error", colour("alarm")),
-                    ("interruption", colour("ember")),
-                    ("speech", colour("ember")),
-                    ("answer", colour("lagoon")),
-                    ("playback", colour("lagoon")),
-                    colour("soft"),
-                )
-            },
-        ),
-        rx.el.span(
-            entry["text"],
-            rx.cond(
-                entry["turn"] > 0,
-                rx.el.span(f" · turn {entry['turn']}", style={"color": colour("soft")}),
-            ),
-            style={"overflow_wrap": "anywhere"},
-        ),
+        rx.el.span(entry["at"], " s"),
+        rx.el.span(entry["kind"]),
+        rx.el.span(entry["text"], rx.cond(entry["turn"] > 0, f" · turn {entry['turn']}", "")),
         key=entry["number"].to_string(),
-        style={
+        custom_attrs={"data-kind": entry["kind"]},
+    )
+
+
+def _entries_style() -> Style:
+    """Of the list, and not of each line: sixty of them are drawn with every update."""
+    sides = {"error": "alarm", "interruption": "ember", "speech": "ember"}
+    sides |= {"answer": "lagoon", "playback": "lagoon"}
+    return {
+        "margin": "0",
+        "padding": "0",
+        "list_style": "none",
+        "& > li": {
             "display": "grid",
-            "grid_template_columns": "4.5rem 5.75rem minmax(0, 1fr)",
+            "grid_template_columns": "5rem 5.75rem minmax(0, 1fr)",
             "gap": "0 0.75rem",
             "padding": "0.125rem 0",
-            NARROW: {
-                "grid_template_columns": "4rem minmax(0, 1fr)",
-                "& > :last-child": {"grid_column": "2"},
-            },
         },
-    )
+        "& > li > *": {"color": colour("soft")},
+        "& > li > :first-child": {
+            "font_family": MONO,
+            "text_align": "right",
+            "white_space": "nowrap",
+        },
+        "& > li > :last-child": {"color": colour("ink"), "overflow_wrap": "anywhere"},
+        **{
+            f"& > li[data-kind='{kind}'] > :nth-child(2)": {"color": colour(shade)}
+            for kind, shade in sides.items()
+        },
+        NARROW: {
+            "& > li": {"grid_template_columns": "4.5rem minmax(0, 1fr)"},
+            "& > li > :last-child": {"grid_column": "2"},
+        },
+    }
 
 
 def event_log_view(state: type[VoiceState]) -> rx.Component:
     """What happened, newest first."""
     rows = rx.el.ol(
         rx.foreach(state.log_rows, _entry),
-        style={"margin": "0", "padding": "0", "list_style": "none"},
+        style=_entries_style(),
     )
     nothing = rx.el.p("No such event yet.", style={"margin": "0", "color": colour("soft")})
     return rx.el.section(

@@ -19,105 +19,83 @@ from voice_loop.ui.theme import MONO, NARROW, VISUALLY_HIDDEN, Style, colour
 
 SCOPE: Final = "voice-figure"
 HEADS: Final = ("Figure, ms", "Last", "Trend", "p50", "p95", "Target", "Verdict")
-HINT: Final = "Point at a figure, or tab to it, to read what it means."
 _NUMBER: Final[Style] = {"font_family": MONO, "font_variant_numeric": "tabular-nums"}
-
-
-def _cell(head: str, content: Any, area: str, **style: Any) -> rx.Component:
-    return rx.el.td(
-        content,
-        role="cell",
-        custom_attrs={"data-head": head},
-        style={
-            "padding": "0.3rem 0.5rem",
-            "text_align": "right",
-            "white_space": "nowrap",
-            NARROW: {
-                "grid_area": area,
-                "padding": "0",
-                "text_align": "left",
-                "&::before": {
-                    "content": "attr(data-head) ' '",
-                    "font_size": "0.75rem",
-                    "font_weight": "400",
-                    "color": colour("soft"),
-                    "font_family": "inherit",
-                },
-            },
-            **style,
-        },
-    )
+HINT: Final = "Point at a figure, or tab to it, to read what it means."
+_COLUMNS: Final = ("name", "last", "trend", "p50", "p95", "target", "verdict")
+_WORDS: Final = (("met", "check"), ("missed", "x"), ("unclear", "circle-dashed"))
 
 
 def _verdict(verdict: Any) -> rx.Component:
-    def said(name: str, mark: str, shade: str) -> tuple[str, rx.Component]:
-        inside: Style = {"display": "inline-flex", "gap": "0.3rem", "align_items": "center"}
-        return name, rx.el.span(icon(mark, 14), name, style={**inside, "color": colour(shade)})
+    told = [(word, rx.fragment(icon(mark, 14), word)) for word, mark in _WORDS]
+    return rx.match(verdict, *told, rx.fragment("–"))
 
-    return rx.match(
-        verdict,
-        said("met", "check", "lagoon"),
-        said("missed", "x", "alarm"),
-        said("unclear", "circle-dashed", "soft"),
-        rx.el.span("–", style={"color": colour("soft")}),
-    )
+
+def _cell(content: Any, head: str = "", verdict: Any = "") -> rx.Component:
+    return rx.el.td(content, role="cell", custom_attrs={"data-head": head, "data-verdict": verdict})
 
 
 def _row(row: Any) -> rx.Component:
     return rx.el.tr(
-        rx.el.th(
-            explained_name(SCOPE, row["key"], row["name"]),
-            scope="row",
-            role="rowheader",
-            style={
-                "padding": "0.3rem 0.5rem 0.3rem 0",
-                "text_align": "left",
-                "font_weight": "500",
-                "white_space": "nowrap",
-                NARROW: {"grid_area": "name", "padding": "0"},
-            },
-        ),
-        _cell("Last", row["last"], "last", **_NUMBER, font_weight="600"),
-        _trend(row),
-        _cell("p50", row["p50"], "p50", **_NUMBER),
-        _cell("p95", row["p95"], "p95", **_NUMBER),
-        _cell("Target", row["target"], "target", color=colour("soft")),
-        rx.el.td(
-            _verdict(row["verdict"]),
-            role="cell",
-            style={
-                "padding": "0.3rem 0 0.3rem 0.5rem",
-                "text_align": "right",
-                NARROW: {"grid_area": "verdict", "padding": "0"},
-            },
-        ),
+        rx.el.th(explained_name(SCOPE, row["key"], row["name"]), scope="row", role="rowheader"),
+        _cell(row["last"], "Last"),
+        _cell(sparkline(row)),
+        _cell(row["p50"], "p50"),
+        _cell(row["p95"], "p95"),
+        _cell(row["target"], "Target"),
+        _cell(_verdict(row["verdict"]), verdict=row["verdict"]),
         role="row",
         custom_attrs=explained_row(row["key"]),
-        style={
-            "border_top": f"1px solid {colour('line')}",
-            "&:hover": {"background": colour("raised")},
-            NARROW: {
-                "display": "grid",
-                "grid_template_columns": "1fr 1fr 1fr",
-                "grid_template_areas": '"name name verdict" "trend target target" "last p50 p95"',
-                "align_items": "center",
-                "gap": "0.125rem 0.75rem",
-                "padding": "0.5rem 0",
-            },
-        },
     )
 
 
-def _trend(row: Any) -> rx.Component:
-    return rx.el.td(
-        sparkline(row),
-        role="cell",
-        style={
-            "padding": "0.15rem 0.5rem",
-            "text_align": "center",
-            NARROW: {"grid_area": "trend", "padding": "0", "text_align": "left"},
+def _wide_rows() -> Style:
+    shades = {"met": "lagoon", "missed": "alarm", "unclear": "soft", "": "soft"}
+    return {
+        "& > tr": {"border_top": f"1px solid {colour('line')}"},
+        "& > tr:hover": {"background": colour("raised")},
+        "& > tr > *": {"padding": "0.3rem 0.5rem", "text_align": "right", "white_space": "nowrap"},
+        "& > tr > th": {"padding_left": "0", "text_align": "left", "font_weight": "500"},
+        "& > tr > :nth-of-type(2)": {"text_align": "center"},
+        "& > tr > td:nth-child(2)": {**_NUMBER, "font_weight": "600"},
+        "& > tr > td:nth-child(3)": {"color": colour("soft"), "padding_block": "0.15rem"},
+        "& > tr > td:nth-child(4), & > tr > td:nth-child(5)": _NUMBER,
+        "& > tr > td:nth-child(6)": {"color": colour("soft")},
+        "& > tr > td:last-child": {"padding_right": "0"},
+        "& svg": {"display": "inline-block", "vertical_align": "middle"},
+        "& [data-verdict] > span": {"margin_right": "0.3rem", "vertical_align": "-2px"},
+        **{
+            f"& > tr > td:last-child[data-verdict='{verdict}']": {"color": colour(shade)}
+            for verdict, shade in shades.items()
         },
-    )
+    }
+
+
+def _narrow_rows() -> Style:
+    """Two lines a row, and each number with its column's name."""
+    areas = {
+        f"& > tr > :nth-child({place + 1})": {"grid_area": area}
+        for place, area in enumerate(_COLUMNS)
+    }
+    return {
+        "display": "block",
+        "& > tr": {
+            "display": "grid",
+            "grid_template_columns": "1fr 1fr 1fr",
+            "grid_template_areas": '"name name verdict" "trend target target" "last p50 p95"',
+            "align_items": "center",
+            "gap": "0.125rem 0.75rem",
+            "padding": "0.5rem 0",
+        },
+        "& > tr > *:not(:last-child), & > tr > :nth-of-type(2)": {"text_align": "left"},
+        "& > tr > *, & > tr > :nth-child(3)": {"padding": "0"},
+        "& > tr > td[data-head]:not([data-head=''])::before": {
+            "content": "attr(data-head) ' '",
+            "font_size": "0.75rem",
+            "font_weight": "400",
+            "color": colour("soft"),
+        },
+        **areas,
+    }
 
 
 def figure_table(state: type[VoiceState]) -> rx.Component:
@@ -141,7 +119,7 @@ def figure_table(state: type[VoiceState]) -> rx.Component:
         rx.el.tbody(
             rx.foreach(state.figure_rows, _row),
             role="rowgroup",
-            style={NARROW: {"display": "block"}},
+            style={**_wide_rows(), NARROW: _narrow_rows()},
         ),
         role="table",
         aria_label="Latencies",

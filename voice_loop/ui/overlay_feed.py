@@ -1,7 +1,7 @@
 """What the overlay of one tab is fed with: the session's newest values, its log, its live facts.
 
 It follows the session's facts in memory of this process and costs the page nothing: only an overlay
-that is open is written to, at most four times a second. Kept for a while after the session, so that
+that is open is written to, at most twice a second. Kept for a while after the session, so that
 an overlay opened then still tells of it. With several workers a tab's handlers may run beside its
 session; an overlay opened there is filled by the next thing the session writes.
 """
@@ -23,8 +23,10 @@ from voice_loop.ui import sparkline
 from voice_loop.ui.event_log import EventLog
 from voice_loop.ui.figures import as_map, as_number
 
-EVERY_MS: Final = 250.0
-"""Between two updates of an open overlay."""
+EVERY_MS: Final = 500.0
+"""Between two updates of an open overlay: four a second are allowed, and half as many cost half."""
+IDLE_MS: Final = 2_000.0
+"""Where nothing happens: the age goes on, and the round trip is measured as often."""
 MAX_FEEDS: Final = 256
 """Tabs whose last session is remembered, those that talk included."""
 
@@ -44,7 +46,6 @@ class OverlayFeed:
         self._ended_ms: float | None = None
         self._shown_ms = -math.inf
         self._changed = False
-        self._shown_age = ""
 
     def add(self, fact: Fact) -> None:
         """Note a fact of the session."""
@@ -71,7 +72,6 @@ class OverlayFeed:
             return
         at_ms = sample.server_received_ms
         self._offset.add(sample.offset_ms, sample.round_trip_ms, at_ms, age_ms=REPORTED_AGE_MS)
-        self._changed = True
 
     def _count(self, name: str, value: int) -> None:
         if value > self._counters.get(name, 0):
@@ -139,9 +139,8 @@ class OverlayFeed:
 
     def due(self) -> bool:
         """Whether an open overlay has something new to show, and is not shown too often."""
-        if not self.watched or self._clock.now_ms() - self._shown_ms < EVERY_MS:
-            return False
-        return self._changed or self.age != self._shown_age
+        wait_ms = EVERY_MS if self._changed else IDLE_MS
+        return self.watched and self._clock.now_ms() - self._shown_ms >= wait_ms
 
     def close(self) -> bool:
         """No more facts come; whether an open overlay lacks something."""
@@ -153,7 +152,6 @@ class OverlayFeed:
     def shown(self) -> None:
         """The overlay has everything now."""
         self._shown_ms = self._clock.now_ms()
-        self._shown_age = self.age
         self._changed = False
 
 

@@ -17,6 +17,7 @@ from voice_loop.ui.theme import colour
 SHOWN: Final = 30
 WIDTH: Final = 80
 HEIGHT: Final = 22
+NOTHING: Final = "–"
 _MARGIN: Final = 3
 _LEAST_SPAN: Final = 0.2
 
@@ -77,7 +78,8 @@ def _words(values: Sequence[float]) -> str:
 
 
 def sparkline(row: Any) -> rx.Component:
-    """A row's trend, drawn; `row` holds the keys of `Trend`."""
+    """A row's trend, drawn; `row` holds the keys of `Trend`. Attributes and no styles: those would
+    be worked out anew with every update."""
     drawing = rx.el.svg(
         rx.cond(
             row["target_y"] != "",
@@ -86,25 +88,23 @@ def sparkline(row: Any) -> rx.Component:
                 x2=str(WIDTH),
                 y1=row["target_y"],
                 y2=row["target_y"],
-                style={"stroke": colour("alarm"), "stroke_width": 1, "stroke_dasharray": "2 3"},
+                stroke=colour("alarm"),
+                stroke_dasharray="2 3",
             ),
         ),
         rx.el.path(
             d=row["path"],
             fill="none",
-            style={
-                "stroke": colour("lagoon"),
-                "stroke_width": 1.5,
-                "stroke_linejoin": "round",
-                "stroke_linecap": "round",
-            },
+            stroke=colour("lagoon"),
+            stroke_width="1.5",
+            stroke_linejoin="round",
+            stroke_linecap="round",
         ),
-        rx.el.circle(cx=row["dot_x"], cy=row["dot_y"], r="2.25", style={"fill": colour("lagoon")}),
+        rx.el.circle(cx=row["dot_x"], cy=row["dot_y"], r="2.25", fill=colour("lagoon")),
         role="img",
         aria_label=row["words"],
         view_box=f"0 0 {WIDTH} {HEIGHT}",
         width=str(WIDTH),
         height=str(HEIGHT),
-        style={"display": "inline-block", "vertical_align": "middle", "max_width": "100%"},
     )
-    return rx.cond(row["words"] != "", drawing, rx.el.span("–", style={"color": colour("soft")}))
+    return rx.cond(row["words"] != "", drawing, rx.fragment(NOTHING))

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import reflex as rx
 
+from voice_loop.ui.figures import OWNERS
 from voice_loop.ui.parts import count, small_title, stack
 from voice_loop.ui.state import VoiceState
 from voice_loop.ui.theme import MONO, NARROW, Style, colour
@@ -18,51 +19,37 @@ def _hatched(name: str) -> str:
     return f"repeating-linear-gradient(135deg, {colour(name)} 0 3px, {colour('panel')} 3px 5px)"
 
 
-_FILLS: Final = (
-    ("provider", colour("lagoon")),
-    ("tools", _hatched("lagoon")),
-    ("relay", colour("ink")),
-    ("network", colour("edge")),
-    ("device", colour("ember")),
-)
+_FILLS: Final = {
+    "provider": colour("lagoon"),
+    "tools": _hatched("lagoon"),
+    "relay": colour("ink"),
+    "network": colour("edge"),
+    "device": colour("ember"),
+    OWNERS["unsplit"]: _hatched("edge"),
+}
 
 
-def owner_fill(owner: Any) -> Any:
-    """The CSS background of an owner."""
-    return rx.match(owner, *_FILLS, _hatched("edge"))
+def owner_fills() -> Style:
+    """For an element around others that carry `data-owner`."""
+    return {f"& [data-owner='{owner}']": {"background": fill} for owner, fill in _FILLS.items()}
 
 
 def _dot(owner: Any) -> rx.Component:
-    return rx.el.span(
-        aria_hidden="true",
-        style={
-            "flex": "none",
-            "width": "0.65rem",
-            "height": "0.65rem",
-            "border_radius": "3px",
-            "background": owner_fill(owner),
-        },
-    )
+    return rx.el.i(aria_hidden="true", custom_attrs={"data-owner": owner})
+
+
+def _measured(owner: Any, **lengths: Any) -> rx.Component:
+    """A bar. Its lengths are its own style and no sheet's: a new sheet for every new length would
+    stay for good."""
+    return rx.el.i(custom_attrs={"data-owner": owner, "style": rx.Var.create(lengths)})
 
 
 def _piece(share: Any) -> rx.Component:
-    return rx.el.span(
-        style={
-            "width": f"{share['percent']}%",
-            "min_width": "2px",
-            "background": owner_fill(share["owner"]),
-        }
-    )
+    return _measured(share["owner"], width=f"{share['percent']}%")
 
 
 def _legend(share: Any) -> rx.Component:
-    return rx.el.li(
-        _dot(share["owner"]),
-        share["owner"],
-        " ",
-        rx.el.span(share["value"], style={"font_family": MONO, "color": colour("ink")}),
-        style={"display": "inline-flex", "gap": "0.375rem", "align_items": "center"},
-    )
+    return rx.el.li(_dot(share["owner"]), share["owner"], " ", rx.el.b(share["value"]))
 
 
 def _shares(state: type[VoiceState]) -> rx.Component:
@@ -73,6 +60,7 @@ def _shares(state: type[VoiceState]) -> rx.Component:
         "height": "10px",
         "border_radius": "5px",
         "overflow": "hidden",
+        "& > i": {"min_width": "2px"},
     }
     below: Style = {
         "display": "flex",
@@ -81,6 +69,8 @@ def _shares(state: type[VoiceState]) -> rx.Component:
         "margin": "0.5rem 0 0",
         "padding": "0",
         "list_style": "none",
+        "& > li": {"display": "inline-flex", "gap": "0.375rem", "align_items": "center"},
+        "& b": {"font_family": MONO, "font_weight": "400", "color": colour("ink")},
     }
     return rx.cond(
         count(state.shares) > 0,
@@ -97,21 +87,47 @@ def _shares(state: type[VoiceState]) -> rx.Component:
     )
 
 
-def _bar(step: Any) -> rx.Component:
-    return rx.el.div(
+def _step(step: Any) -> rx.Component:
+    known = rx.fragment(
+        rx.el.span(_dot(step["owner"]), step["owner"]),
         rx.el.div(
-            style={
-                "position": "absolute",
-                "top": "0",
-                "bottom": "0",
-                "left": f"{step['offset']}%",
-                "width": f"max(2px, {step['share']}%)",
-                "border_radius": "3px",
-                "background": owner_fill(step["owner"]),
-            }
+            _measured(
+                step["owner"], left=f"{step['offset']}%", width=f"max(2px, {step['share']}%)"
+            ),
+            aria_hidden="true",
         ),
-        aria_hidden="true",
-        style={
+        rx.el.b(step["value"]),
+    )
+    return rx.el.li(
+        rx.el.span(step["name"]),
+        rx.cond(step["unknown"] == "", known, rx.el.em(step["unknown"])),
+        custom_attrs={"data-step": rx.cond(step["unknown"] == "", "known", "unknown")},
+    )
+
+
+def _steps_style() -> Style:
+    return {
+        "margin": "0",
+        "padding": "0",
+        "list_style": "none",
+        "font_size": "0.8125rem",
+        "& > li": {
+            "display": "grid",
+            "grid_template_columns": "11rem 5.5rem minmax(0, 1fr) 4.75rem",
+            "grid_template_areas": '"name owner bar value"',
+            "align_items": "center",
+            "gap": "0 0.75rem",
+            "min_height": "1.625rem",
+        },
+        "& > li > span:first-child": {"grid_area": "name"},
+        "& > li > span + span": {
+            "grid_area": "owner",
+            "display": "inline-flex",
+            "align_items": "center",
+            "gap": "0.375rem",
+            "color": colour("soft"),
+        },
+        "& > li > div": {
             "grid_area": "bar",
             "position": "relative",
             "height": "0.75rem",
@@ -119,58 +135,47 @@ def _bar(step: Any) -> rx.Component:
             "background": colour("raised"),
             "overflow": "hidden",
         },
-    )
-
-
-def _step(step: Any) -> rx.Component:
-    known = rx.fragment(
-        rx.el.span(
-            _dot(step["owner"]),
-            step["owner"],
-            style={
-                "grid_area": "owner",
-                "display": "inline-flex",
-                "align_items": "center",
-                "gap": "0.375rem",
-                "color": colour("soft"),
-            },
-        ),
-        _bar(step),
-        rx.el.span(
-            step["value"],
-            style={
-                "grid_area": "value",
-                "text_align": "right",
-                "font_family": MONO,
-                "white_space": "nowrap",
-            },
-        ),
-    )
-    unknown = rx.el.span(
-        step["unknown"], style={"grid_area": "owner / owner / bar / value", "color": colour("soft")}
-    )
-    return rx.el.li(
-        rx.el.span(step["name"], style={"grid_area": "name"}),
-        rx.cond(step["unknown"] == "", known, unknown),
-        custom_attrs={"data-step": rx.cond(step["unknown"] == "", "known", "unknown")},
-        style={
-            "display": "grid",
-            "grid_template_columns": "11rem 5.5rem minmax(0, 1fr) 4.75rem",
-            "grid_template_areas": '"name owner bar value"',
-            "align_items": "center",
-            "gap": "0 0.75rem",
-            "min_height": "1.625rem",
-            NARROW: {
+        "& > li > div > i": {
+            "position": "absolute",
+            "top": "0",
+            "bottom": "0",
+            "border_radius": "3px",
+        },
+        "& > li > b": {
+            "grid_area": "value",
+            "text_align": "right",
+            "font_family": MONO,
+            "font_weight": "400",
+            "white_space": "nowrap",
+        },
+        "& > li > em": {
+            "grid_area": "owner / owner / bar / value",
+            "font_style": "normal",
+            "color": colour("soft"),
+        },
+        NARROW: {
+            "& > li": {
                 "grid_template_columns": "minmax(0, 1fr) auto auto",
                 "grid_template_areas": '"name owner value" "bar bar bar"',
                 "gap": "0.125rem 0.75rem",
                 "padding": "0.25rem 0",
-                '&[data-step="unknown"]': {
-                    "grid_template_areas": '"name name name" "owner bar value"',
-                },
+            },
+            "& > li[data-step='unknown']": {
+                "grid_template_areas": '"name name name" "owner bar value"',
             },
         },
-    )
+    }
+
+
+def _dots_style() -> Style:
+    return {
+        "& :is(li, span) > i[data-owner]": {
+            "flex": "none",
+            "width": "0.65rem",
+            "height": "0.65rem",
+            "border_radius": "3px",
+        },
+    }
 
 
 def waterfall_view(state: type[VoiceState]) -> rx.Component:
@@ -195,12 +200,7 @@ def waterfall_view(state: type[VoiceState]) -> rx.Component:
                 rx.el.ol(
                     rx.foreach(state.steps, _step),
                     aria_label="Steps of the last turn",
-                    style={
-                        "margin": "0",
-                        "padding": "0",
-                        "list_style": "none",
-                        "font_size": "0.8125rem",
-                    },
+                    style=_steps_style(),
                 ),
             ),
             rx.el.p(
@@ -209,5 +209,5 @@ def waterfall_view(state: type[VoiceState]) -> rx.Component:
             ),
         ),
         aria_label="Last turn",
-        style=stack("0.5rem"),
+        style=stack("0.5rem", **owner_fills(), **_dots_style()),
     )
