@@ -18,10 +18,9 @@ import dataclasses
 import os
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -34,6 +33,7 @@ from benchmarks.barge_in_report import (
     merge,
     show,
     summary,
+    together,
 )
 from benchmarks.harness import Stage, serve_with_assistant, visit
 from benchmarks.lab import AUDIBLE, Sent
@@ -58,15 +58,17 @@ class Size:
     """How much."""
 
     interruptions: int
-    """Of each kind, long and short."""
+    """Of each kind, long and short, on each page."""
     noises: int
-    """Of each kind."""
+    """Of each kind, on each page."""
     echo_s: float
-    """At each level."""
+    """At each level; each level has a page of its own."""
+    pages: int = 2
+    """At once. The counts are those of one page."""
 
 
-QUICK = Size(10, 3, 12.0)
-FULL = Size(100, 20, 200.0)
+QUICK = Size(10, 3, 12.0, 1)
+FULL = Size(50, 10, 200.0)
 
 
 def speech_plans(kind: str, count: int, rng: np.random.Generator) -> Iterator[Plan]:
@@ -109,6 +111,13 @@ class Benchmark:
         for number, (bed, level_db) in enumerate(BEDS.items()):
             on.lab.load(bed, sounds.bed(bed, 12.0, level_db, seed=seed + number), sounds.RATE_HZ)
         on.lab.load_room("room", sounds.room(seed), sounds.RATE_HZ)
+
+    def close(self) -> Findings:
+        """What was found; what the page complained of is shown."""
+        self.found.note(self._stage.lab.state())
+        if self._stage.console:
+            print("\nconsole:", self._stage.console[:10])
+        return self.found
 
     def speech(self, count: int) -> None:
         """Long and short words, room by room."""
@@ -178,46 +187,48 @@ def own_voice_counts(sent: list[Sent]) -> dict[str, int]:
     }
 
 
-def own_voices(url: str, seed: int, keep: Path | None, length_s: float) -> list[dict[str, Any]]:
-    """Every level in a page of its own, all at once: it takes minutes, not half an hour."""
-
-    def listen(level_db: float) -> list[dict[str, Any]]:
-        with visit(url) as on:
-            benchmark = Benchmark(on, seed, keep)
-            benchmark.own_voice(level_db, length_s)
-            return benchmark.found.echo
-
-    with ThreadPoolExecutor(len(ECHO_LEVELS_DB)) as pool:
-        return [row for rows in pool.map(listen, ECHO_LEVELS_DB) for row in rows]
+def on_pages(count: int, work: Callable[[int], Findings]) -> list[Findings]:
+    """`work(number)` on as many pages at once: it takes minutes, not an hour."""
+    with ThreadPoolExecutor(count) as pool:
+        return list(pool.map(work, range(count)))
 
 
 def run(size: Size, only: Sequence[str], seed: int, keep: Path | None) -> Findings:
     """Serve, visit, play."""
-    began = time.strftime("%Y-%m-%d %H:%M:%S")
-    with tempfile.TemporaryDirectory() as folder, serve_with_assistant(Path(folder)) as url:
+    asked = {"began": time.strftime("%Y-%m-%d %H:%M:%S"), "seed": seed, "only": list(only)}
+    found: list[Findings] = []
+
+    def talk(number: int) -> Findings:
         with visit(url) as on:
-            benchmark = Benchmark(on, seed, keep)
+            benchmark = Benchmark(on, seed + 1000 * number, keep)
             if "speech" in only:
                 benchmark.speech(size.interruptions)
             if "noises" in only:
                 benchmark.noises(size.noises)
-            found = benchmark.found
-            asked = {"began": began, "seed": seed, "only": only, **dataclasses.asdict(size)}
-            found.note(on.lab.state(), {**asked, "load": os.getloadavg()})
-            if on.console:
-                print("\nconsole:", on.console[:10])
+            return benchmark.close()
+
+    def listen(number: int) -> Findings:
+        with visit(url) as on:
+            benchmark = Benchmark(on, seed, keep)
+            benchmark.own_voice(ECHO_LEVELS_DB[number], size.echo_s)
+            return benchmark.close()
+
+    with tempfile.TemporaryDirectory() as folder, serve_with_assistant(Path(folder)) as url:
+        if "speech" in only or "noises" in only:
+            found += on_pages(size.pages, talk)
         if "own_voice" in only:
-            found.echo = own_voices(url, seed, keep, size.echo_s)
-    return found
+            found += on_pages(len(ECHO_LEVELS_DB), listen)
+    return together(found, {**asked, **dataclasses.asdict(size), "load": os.getloadavg()})
 
 
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--quick", action="store_true", help="two to three minutes")
     parser.add_argument("--only", action="append", choices=PARTS, help="this part; may be repeated")
-    parser.add_argument("--interruptions", type=int, help="of each kind")
-    parser.add_argument("--noises", type=int, help="of each kind")
+    parser.add_argument("--interruptions", type=int, help="of each kind, a page")
+    parser.add_argument("--noises", type=int, help="of each kind, a page")
     parser.add_argument("--echo-s", type=float, help="seconds of its own voice at each level")
+    parser.add_argument("--pages", type=int, help="pages at once; counts are those of one")
     parser.add_argument("--seed", type=int, default=101)
     parser.add_argument("--keep", type=Path, help="folder for recordings of what went wrong")
     parser.add_argument("--merge", type=Path, nargs="+", help="show what these runs found together")
@@ -228,7 +239,7 @@ def size_of(options: argparse.Namespace) -> Size:
     base = QUICK if options.quick else FULL
     chosen = {
         "interruptions": options.interruptions, "noises": options.noises,
-        "echo_s": options.echo_s,
+        "echo_s": options.echo_s, "pages": options.pages,
     }  # fmt: skip
     return dataclasses.replace(base, **{k: v for k, v in chosen.items() if v is not None})
 

@@ -31,11 +31,10 @@ class Findings:
     runs: list[dict[str, Any]] = field(default_factory=list)
     """Seed, size and time of each run."""
 
-    def note(self, state: LabState, run: dict[str, Any]) -> None:
-        """The page's audio, and what was asked of the run."""
+    def note(self, state: LabState) -> None:
+        """The page's audio."""
         self.rate_hz = state.rate
         self.output_latency_ms = state.output_latency_ms
-        self.runs.append(run)
 
     def write(self, path: Path) -> None:
         """Everything, and the tables made of it."""
@@ -44,19 +43,28 @@ class Findings:
 
 
 def merge(paths: Sequence[Path]) -> Findings:
-    """Several runs as one; the seconds of each echo level add up."""
-    whole = Findings()
+    """Several runs as one."""
+    return together([_read(path) for path in paths])
+
+
+def _read(path: Path) -> Findings:
+    found = json.loads(path.read_text(encoding="utf-8"))
+    given = {field.name: found[field.name] for field in dataclasses.fields(Findings)}
+    given["outcomes"] = [Outcome(**outcome) for outcome in given["outcomes"]]
+    return Findings(**given)
+
+
+def together(parts: Sequence[Findings], run: dict[str, Any] | None = None) -> Findings:
+    """All as one; the seconds of each echo level add up."""
+    whole = Findings(runs=[] if run is None else [run])
     levels: dict[float, dict[str, Any]] = {}
-    for path in paths:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        whole.outcomes += [Outcome(**outcome) for outcome in found["outcomes"]]
-        whole.runs += found["runs"]
-        whole.rate_hz = found["rate_hz"]
-        whole.output_latency_ms = max(whole.output_latency_ms, found["output_latency_ms"])
-        for row in found["echo"]:
-            level = levels.setdefault(
-                row["level_db"], {"level_db": row["level_db"], "seconds": 0.0}
-            )
+    for part in parts:
+        whole.outcomes += part.outcomes
+        whole.runs += part.runs
+        whole.rate_hz = part.rate_hz
+        whole.output_latency_ms = max(whole.output_latency_ms, part.output_latency_ms)
+        for row in part.echo:
+            level = levels.setdefault(row["level_db"], {"level_db": row["level_db"]})
             for name in ("seconds", *OWN_VOICE_COUNTS):
                 level[name] = level.get(name, 0) + row[name]
     whole.echo = [levels[level] for level in sorted(levels, reverse=True)]

@@ -182,6 +182,7 @@ class Ear:
     heard: list[Heard] = field(default_factory=list)
     chunks: list[dict[str, Any]] = field(default_factory=list)
     told: list[str] = field(default_factory=list)
+    learned: list[dict[str, Any]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.capture = Capture(RATE, self._send, self._tell)
@@ -198,6 +199,8 @@ class Ear:
                     message["during_playback"],
                 )
             )
+        elif message["type"] == "learned":
+            self.learned.append(message)
         else:
             self.chunks.append(message)
 

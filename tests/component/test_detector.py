@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -261,6 +263,36 @@ def test_another_device_is_learned_anew() -> None:
     assert not room.capture.detector.echo.is_known()
     room.converse(noise(2.0, QUIET_DBFS))
     assert "confirmed" not in room.phases()
+
+
+def test_what_was_learned_of_the_echo_holds_in_the_next_conversation() -> None:
+    room = Room(REPLY[: 3 * RATE], -12.0, 60.0)
+    room.converse(noise(4.5, QUIET_DBFS))
+    old = room.capture.detector.echo
+    assert room.learned[-1]["echo"]["delay"] == old.delay
+    learned = old.learned()
+    again = Room(REPLY, -12.0, 60.0)
+    again.send(type="learned", echo=SimpleNamespace(**learned))
+    echo = again.capture.detector.echo
+    assert echo.is_known()
+    assert echo.delay == old.delay > 0
+    assert list(echo.gain) == list(old.gain)
+    again.converse(noise(3.0, QUIET_DBFS))
+    assert again.phases() == [], "the reply is not even paused by its own voice"
+
+
+def test_nothing_is_handed_on_of_an_echo_that_is_not_known() -> None:
+    room = Room(REPLY[: RATE // 20], -12.0, 60.0)
+    room.converse(noise(1.5, QUIET_DBFS))
+    assert room.learned == []
+    assert room.capture.detector.echo.learned() is None
+
+
+def test_what_is_handed_on_is_taken_up_within_bounds() -> None:
+    echo = Room(REPLY, -12.0, 60.0).capture.detector.echo
+    echo.adopt(SimpleNamespace(places=[-5, 500] * 5, delay=7, base=30))
+    assert echo.delay == -1, "another latency: the delay is looked for again"
+    assert all(0 < gain < 1e4 for gain in echo.gain)
 
 
 def test_a_late_echo_is_looked_for_where_the_latency_puts_it() -> None:

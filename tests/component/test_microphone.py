@@ -179,6 +179,46 @@ def test_another_device_means_another_echo(page: Page, component: Component) -> 
     assert len(page.devices.requests) == 1
 
 
+LEARNED = {"places": [12, 13, 14], "delay": 5, "base": 0}
+
+
+def test_the_next_conversation_on_the_same_devices_begins_with_the_echo_that_was_learned(
+    page: Page, component: Component
+) -> None:
+    component.begin()
+    assert component.capture.of("learned") == []
+    component.capture.say(type="learned", echo=LEARNED)
+    component.talk()
+    component.begin()
+    assert [message["echo"] for message in component.capture.of("learned")] == [LEARNED]
+    assert component.capture.of("relearn") == []
+
+
+@pytest.mark.parametrize("change", ["microphone", "cancellation", "plugged"])
+def test_on_other_devices_the_echo_is_learned_anew(
+    page: Page, component: Component, change: str
+) -> None:
+    component.begin()
+    component.capture.say(type="learned", echo=LEARNED)
+    component.talk()
+    track = Track("headset" if change == "microphone" else "built-in")
+    if change == "cancellation":
+        track.settings.echoCancellation = False
+    if change == "plugged":
+        page.devices.fire("devicechange")
+    component.talk()
+    component.allow(track)
+    component.load()
+    component.ticket()
+    page.socket.ready()
+    if change == "plugged":
+        page.devices.fire("devicechange")
+        component.talk()
+        component.begin()
+    assert component.capture.of("learned") == []
+    assert len(component.capture.of("relearn")) == 1
+
+
 def test_seconds_of_nothing_but_zeros_are_noticed_and_so_is_their_end(
     page: Page, component: Component
 ) -> None:

@@ -231,15 +231,15 @@ def test_the_other_worklet_knows_whether_an_answer_is_playing() -> None:
     speaker.playout.peer.join(lambda message: told.append(message["value"]))
     speaker.send(type="latency", seconds=0.1)
     speaker.render(0.1)
-    assert told == []
+    assert told == [False], "the player before it may have been playing"
     speaker.audio(tone(2_400))
     speaker.render(0.05)
-    assert told == [True]
+    assert told[1:] == [True]
     speaker.send(type="end", turn=1, item=0, reason="completed")
     speaker.render(0.11)
-    assert told == [True]
+    assert told[1:] == [True]
     speaker.render(0.2)
-    assert told == [True, False]
+    assert told[1:] == [True, False]
     assert {message["type"] for message in speaker.messages} == {"report"}
 
 

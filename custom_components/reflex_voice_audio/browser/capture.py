@@ -63,6 +63,8 @@ class Capture:
                 self.detector.configure(message.settings)
         elif kind == "relearn":
             self.detector.relearn()
+        elif kind == "learned":
+            self.detector.echo.adopt(message.echo)
         elif kind == "latency":
             # The microphone's own: sound was there that much sooner, and echo is that much later.
             self.latency = message.seconds
@@ -72,6 +74,10 @@ class Capture:
         """One message of the playback worklet."""
         if message.type == "playing":
             self.detector.follow_playback(message.value is True)
+            echo = self.detector.echo.learned()
+            if message.value is not True and echo is not None:
+                # For the next conversation on these devices.
+                self.send({"type": "learned", "echo": echo}, None)
 
     def _follow_listening(self) -> None:
         if self.muted or not self.listening:

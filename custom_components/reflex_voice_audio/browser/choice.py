@@ -43,6 +43,8 @@ class Choice:
         self.noise_suppression: bool = True
         self.auto_gain_control: bool = True
         self.detector: Any = None
+        # What the last conversation learned of the echo: not stored, another day is another room.
+        self.learned: Any = None
 
     def restore(self) -> None:
         """Take up what was remembered."""

@@ -9,8 +9,9 @@ so a frame is learned a little late, and not at all when a sound was found meanw
 from __future__ import annotations
 
 import math
+from typing import Any
 
-from .jsapi import Float64Array, Int16Array
+from .jsapi import Array, Float64Array, Int16Array
 from .spectrum import BAND_COUNT
 
 HISTORY_FRAMES: int = 128
@@ -87,6 +88,28 @@ class EchoModel:
         for band in range(BAND_COUNT):
             self.counts[band * RATIO_BINS + prior] = PRIOR_WEIGHT
             self._set_gain(band)
+
+    def learned(self) -> Any:
+        """What is known of the way, to be taken up again by `adopt`; None while nothing is."""
+        if not self.is_known():
+            return None
+        places = Array()
+        for band in range(BAND_COUNT):
+            level = decibels(self.gain[band]) - RATIO_LOWEST_DB
+            places.push(math.floor(level / RATIO_STEP_DB - 0.5))
+        return {"places": places, "delay": self.delay, "base": self.base}
+
+    def adopt(self, learned: Any) -> None:
+        """Begin with what an earlier conversation learned of the same devices."""
+        self.relearn()
+        self.counts.fill(0.0)
+        for band in range(BAND_COUNT):
+            place = max(0, min(RATIO_BINS - 1, learned.places[band]))
+            self.counts[band * RATIO_BINS + place] = KNOWN_FRAMES
+            self._set_gain(band)
+        self.learned_frames = KNOWN_FRAMES
+        if learned.base == self.base:
+            self.delay = learned.delay
 
     def place(self, seconds: float) -> None:
         """Where to look for the echo: it comes no sooner than `seconds`."""

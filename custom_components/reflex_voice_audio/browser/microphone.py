@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .jsapi import AudioWorkletNode, Int16Array, navigator
+from .jsapi import JSON, AudioWorkletNode, Int16Array, navigator
 
 SILENT_CHUNKS = 150
 """Three seconds of nothing but zeros: no microphone is that quiet."""
@@ -85,7 +85,6 @@ class Microphone:
         self.zeros = 0
         self.is_silent = False
         self.connect()
-        self.post({"type": "relearn"}, [])
         settings = track.getSettings()
         self.listener.on_device(
             {
@@ -124,6 +123,7 @@ class Microphone:
 
     def on_devices_changed(self) -> None:
         """Another device may be in use now: the echo's way is a new one."""
+        self.choice.learned = None
         self.post({"type": "relearn"}, [])
         if self.is_lost:
             self.acquire()
@@ -155,6 +155,17 @@ class Microphone:
         settings = self.track.getSettings()
         if settings.latency is not None:
             self.post({"type": "latency", "seconds": settings.latency}, [])
+        learned = self.choice.learned
+        if learned is not None and learned["way"] == self.way():
+            self.post({"type": "learned", "echo": learned["echo"]}, [])
+        else:
+            self.post({"type": "relearn"}, [])
+
+    def way(self) -> str:
+        """From which loudspeaker to which microphone, and through what: whose echo it is."""
+        settings = self.track.getSettings()
+        parts = [settings.deviceId, self.choice.output_id, settings.echoCancellation]
+        return str(JSON.stringify(parts))
 
     def on_error(self, _event: Any) -> None:
         self.listener.on_failure("worklet_failed")
@@ -174,6 +185,8 @@ class Microphone:
         if message.type == "pcm":
             self.listen_for_silence(message.pcm)
             self.listener.on_pcm(message)
+        elif message.type == "learned":
+            self.choice.learned = {"way": self.way(), "echo": message.echo}
         elif message.type == "speech":
             self.listener.on_speech(message)
 

@@ -21,6 +21,8 @@ class Peer:
         """`tell` posts to the capture worklet."""
         self.tell = tell
         self.is_told_playing = False
+        # A player that this one replaces may have been playing.
+        tell({"type": "playing", "value": False})
 
     def follow(self, is_playing: bool) -> None:
         """Whether something is queued, or rendered and not yet heard."""
