@@ -8,15 +8,17 @@ themselves never install and never skip.
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -78,28 +80,51 @@ def sound_card() -> Iterator[dict[str, str]]:
 
 
 @contextlib.contextmanager
-def firefox(log: Path, port: int) -> Iterator[Any]:
-    """A headless Firefox with a session; a `marionette_driver` client."""
+def firefox(folder: Path, port: int, variables: Mapping[str, str]) -> Iterator[Any]:
+    """A headless Firefox with a session: a `marionette_driver` client. Profile and log lie in
+    `folder`. It is started here and not by the client, which leaves sockets open as it waits."""
     path = find_firefox()
     if path is None:
         raise RuntimeError("There is no Firefox. Run `make browser`, which finds or installs one.")
-    with warnings.catch_warnings():
-        # Its dependency `mozinfo` asks `distro` in a way that is deprecated.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        from marionette_driver.marionette import Marionette
-    client = Marionette(
-        bin=path,
-        port=port,
-        headless=True,
-        prefs=PREFERENCES,
-        gecko_log=str(log),
-        startup_timeout=START_TIMEOUT_S,
+    profile = folder / "profile"
+    profile.mkdir()
+    preferences = PREFERENCES | {"marionette.port": port}
+    lines = (
+        f"user_pref({json.dumps(name)}, {json.dumps(value)});"
+        for name, value in preferences.items()
     )
+    (profile / "user.js").write_text("\n".join(lines), encoding="utf-8")
+    command = [path, "--headless", "--marionette", "--no-remote", "--profile", str(profile)]
+    with (folder / "firefox.log").open("wb") as log:
+        browser = subprocess.Popen(command, env=os.environ | variables, stdout=log, stderr=log)
     try:
+        _wait_for_port(browser, port)
+        with warnings.catch_warnings():
+            # Its dependency `mozinfo` asks `distro` in a way that is deprecated.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            from marionette_driver.marionette import Marionette
+        client = Marionette(host="127.0.0.1", port=port)
         client.start_session()
-        yield client
+        try:
+            yield client
+        finally:
+            client.delete_session()
     finally:
-        client.cleanup()
+        browser.terminate()
+        browser.wait(20)
+
+
+def _wait_for_port(browser: subprocess.Popen[bytes], port: int) -> None:
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while True:
+        try:
+            with socket.create_connection(("127.0.0.1", port), timeout=1):
+                return
+        except OSError:
+            if browser.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError("Firefox did not start") from None
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            browser.wait(0.1)
 
 
 def _install() -> None:

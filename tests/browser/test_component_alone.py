@@ -25,13 +25,14 @@ WORDS = "The quick brown fox is at the door."
 @pytest.fixture(scope="module")
 def intercom(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedApp]:
     folder = tmp_path_factory.mktemp("intercom")
+    environment = {"REFLEX_USE_NPM": "1"}
     away = folder / "app"
     shutil.copytree(
         ROOT / "docs" / "examples" / "intercom", away, ignore=shutil.ignore_patterns("__pycache__")
     )
     with (
         parrot_server() as address,
-        serve(folder / "app.log", {"INTERCOM_SERVER": address}, folder=away) as app,
+        serve(folder / "app.log", environment | {"INTERCOM_SERVER": address}, folder=away) as app,
     ):
         yield app
 

@@ -27,6 +27,7 @@ STORY = conversation(("Tell me a story.", 1.0), length_s=60)
 HELD = "[data-voice=press]"
 NO_STORAGE = """
 Object.defineProperty(window, "localStorage", {
+  configurable: true,
   get() { throw new DOMException("The operation is insecure.", "SecurityError"); },
 });
 """
@@ -71,7 +72,7 @@ def test_talk_is_held_with_space_spoken_to_and_let_go(app: ServedApp, arrive: Ar
     visitor.wait_for_answers(1)
     expect(page.get_by_role("log")).to_contain_text("Hello there")
     assert (sent(visitor, InputPress), sent(visitor, InputCommit)) == (1, 1)
-    page.get_by_role("button", name="End").click()
+    page.get_by_role("button", name="End", exact=True).click()
     visitor.wait_for_status("idle")
     expect(page.locator(HELD)).to_have_text("Hold to talk")
 
@@ -159,6 +160,8 @@ def test_devices_and_volume_are_named_and_remembered(app: ServedApp, arrive: Arr
         "localStorage['reflex-voice-audio.volume'] === '0.4' && "
         f"localStorage['reflex-voice-audio.input'] === '{chosen}'"
     )
+    page.get_by_role("button", name="Close the settings").click()
+    expect(page.get_by_role("region", name="Settings")).to_have_count(0)
     visitor.visit(app.url)
     open_settings(page)
     expect(page.get_by_role("slider", name="Volume of the answer")).to_have_value("40")

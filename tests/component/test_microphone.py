@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from reflex_voice_audio.browser.choice import Forgetful
 
 from tests.component.driver import Component
 from tests.component.fake_audio import Stream, Track
@@ -122,6 +123,15 @@ def test_a_mute_is_for_one_conversation_unless_it_is_the_apps(page: Page) -> Non
     kept.begin()
     kept.talk()
     assert kept.of("onDevice")[-1]["muted"] is True
+
+
+def test_what_stands_in_for_refused_storage_keeps_until_the_page_is_closed() -> None:
+    storage = Forgetful()
+    assert storage.getItem("theme") is None
+    storage.setItem("theme", "dark")
+    assert storage.getItem("theme") == "dark"
+    storage.removeItem("theme")
+    assert storage.getItem("theme") is None
 
 
 def test_a_browser_that_refuses_storage_only_forgets(page: Page) -> None:

@@ -465,9 +465,7 @@ def test_another_voice_waits_for_a_pause_and_comes_with_a_connection_of_its_own(
     assert stage.errors() == []
 
 
-def test_a_voice_chosen_while_the_connection_is_made_is_not_lost_and_the_same_one_is_no_change() -> (
-    None
-):
+def test_a_voice_chosen_while_the_connection_is_made_is_not_lost_nor_taken_twice() -> None:
     stage = Stage(linked=False)
     stage.conversation.begin_connect()
     stage.conversation.change(voice="cedar")

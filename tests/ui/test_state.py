@@ -267,12 +267,12 @@ def test_panels_open_and_close(state: VoiceState) -> None:
 def test_a_browser_can_call_what_a_page_offers_and_nothing_that_writes_the_conversation() -> None:
     assert set(VoiceState.event_handlers) == {
         "carry", "choose_input", "choose_output", "choose_voice", "clear_transcript",
-        "close_settings", "copy_metrics",
-        "copy_transcript", "count_down", "devices_changed", "dismiss_error", "download_metrics",
-        "download_transcript", "failed", "filter_log_kind", "filter_log_text",
-        "open_overlay_if_asked", "save_recording", "send_text", "set_barge_in", "set_push_to_talk",
-        "set_recording", "set_recording_keep", "set_volume_percent", "set_wishes", "setvar",
-        "status_changed", "stop", "stop_recording", "ticket_asked", "toggle_log_pause", "toggle_mute", "toggle_overlay", "toggle_settings",
+        "close_settings", "copy_metrics", "copy_transcript", "count_down", "devices_changed",
+        "dismiss_error", "download_metrics", "download_transcript", "failed", "filter_log_kind",
+        "filter_log_text", "open_overlay_if_asked", "save_recording", "send_text", "set_barge_in",
+        "set_push_to_talk", "set_recording", "set_recording_keep", "set_volume_percent",
+        "set_wishes", "setvar", "status_changed", "stop", "stop_recording", "ticket_asked",
+        "toggle_log_pause", "toggle_mute", "toggle_overlay", "toggle_settings",
     }  # fmt: skip
     assert not hasattr(VoiceState, "set_lines")
 

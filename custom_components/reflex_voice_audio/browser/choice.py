@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .jsapi import Object, localStorage, parseFloat
+from .jsapi import Object, localStorage, parseFloat, window
 
 STORAGE_PREFIX = "reflex-voice-audio."
 
@@ -26,6 +26,35 @@ def recall(name: str) -> Any:
         return localStorage.getItem(STORAGE_PREFIX + name)
     except Exception:
         return None
+
+
+def stand_in() -> None:
+    """Where storage is refused, something that forgets: Reflex's colour mode takes storage for
+    granted, and its failure takes the whole page away. Called in an effect of ours, which runs
+    before those of what stands around us."""
+    try:
+        localStorage.getItem(STORAGE_PREFIX)
+    except Exception:
+        kept = {"value": Forgetful(), "configurable": True}
+        Object.defineProperty(window, "localStorage", kept)
+
+
+class Forgetful:
+    """Storage until the page is closed."""
+
+    def __init__(self) -> None:
+        self.kept: Any = {}
+
+    def getItem(self, name: str) -> Any:
+        if Object.hasOwn(self.kept, name):
+            return self.kept[name]
+        return None
+
+    def setItem(self, name: str, value: str) -> None:
+        self.kept[name] = value
+
+    def removeItem(self, name: str) -> None:
+        self.kept[name] = None
 
 
 class Choice:
@@ -48,6 +77,7 @@ class Choice:
 
     def restore(self) -> None:
         """Take up what was remembered."""
+        stand_in()
         stored = recall("input")
         if stored is not None:
             self.input_id = stored
