@@ -1,8 +1,8 @@
 """What the device, the browser and the person's other windows do to a running conversation.
 
 Silence and a suspended context are the real thing. No fake device of Chromium's can be muted by a
-system, be in use, or lose its permission, and without a screen no tab is hidden: there the browser's
-own objects are made to say so, and everything behind them is real.
+system, be in use, or lose its permission, and without a screen no tab is hidden: there the
+browser's own objects are made to say so, and everything behind them is real.
 """
 
 from __future__ import annotations
