@@ -279,9 +279,14 @@ class Answering:
             return
         entry = self.ledger.at(event.turn, event.item)
         if entry is not None and not entry.over:
+            playing = self.ledger.open_items()
             self.ledger.finish_before(entry)
             if self.ledger.hear(entry, event.played_ms) == "bad_played_time":
                 self._error("bad_played_time")
+            for heard in playing:
+                if heard.finished:
+                    # Interrupted at the last sample, or in the next item: this one was heard whole.
+                    self._show(heard)
         marks: tuple[tuple[MarkName, float | None], ...] = (
             ("barge_in_onset", event.client_onset_ms),
             ("barge_in_detected", event.client_detected_ms),
