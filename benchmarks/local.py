@@ -4,8 +4,8 @@
     python -m benchmarks.local                 some ten minutes
     python -m benchmarks.local --turns 200     memory over a long conversation
 
-The server runs in a process of its own; questions are said by espeak-ng's voices and the bundled
-one, in real time. "Beyond the window" is what the assistant itself adds to the silence that proves
+The server runs in a process of its own; questions are said by flite's voices and the bundled one,
+in real time. "Beyond the window" is what the assistant itself adds to the silence that proves
 the end of a turn. An underrun is audio that came later than a player without reserve needed it.
 """
 
@@ -16,7 +16,6 @@ import functools
 import json
 import os
 import random
-import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,56 +26,31 @@ from typing import Any, Final
 import anyio
 import numpy as np
 
-from benchmarks import sounds
+from benchmarks.local_hearing import (
+    BUNDLED,
+    FLITE,
+    NATURAL,
+    QUESTIONS,
+    ROBOTS,
+    installed,
+    measure_hearing,
+    spoken,
+)
 from benchmarks.local_peer import Turn, peer
-from benchmarks.measure import active_level_db, percentile
+from benchmarks.measure import percentile
 from benchmarks.tables import load_average, save, table
-from tests.listening import Samples, resample
-from tests.speech import say
-from voice_loop.local.brain.numbers import with_digits
-from voice_loop.local.detector import SileroDetector
-from voice_loop.local.ear import voice_in
-from voice_loop.local.recogniser import MoonshineRecogniser
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 WINDOW_MS: Final = 500
-BUNDLED: Final = "bundled"
-VOICES: Final = (BUNDLED, "en-us", "en-gb-x-rp", "en-us+f3")
-NOISE_SNR_DB: Final = 10.0
-QUESTIONS: Final = (
-    "What is seventeen plus twenty five?",
-    "What time is it?",
-    "How many days until Christmas?",
-    "What is nine times eight?",
-    "How many kilometers are ten miles?",
-    "What day is it tomorrow?",
-)
-SENTENCES: Final = (
-    *QUESTIONS,
-    "Please turn on the light in the kitchen.",
-    "I would like to book a table for four people on Friday evening.",
-    "The train to the airport leaves at half past nine.",
-    "Could you tell me how the weather will be at the weekend?",
-    "My sister has two small children and a big black dog.",
-    "No, that is not what I wanted to know.",
-    "Say that again, please.",
-    "Let us talk about something else now.",
-)
-TARGETS: Final = {"beyond_window_p50_ms": 150, "wer_clean": 0.05, "wer_noise": 0.18}
-
-
-def spoken(text: str, voice: str, rate_hz: int) -> Samples:
-    """`text` by a voice, at a normal level."""
-    if voice == BUNDLED:
-        samples, from_hz = say(text), 24_000
-    else:
-        samples, from_hz = sounds.spoken(text, voice), sounds.RATE_HZ
-    return np.asarray(resample(samples, from_hz, rate_hz) * 0.4, np.float32)
+HASTE: Final = 8.0
+SPEAKERS: Final = (BUNDLED, *FLITE)
 
 
 @functools.cache
-def question(text: str, voice: str) -> bytes:
-    """24 kHz s16le."""
+def question(number: int) -> bytes:
+    """The questions and their speakers take turns; 24 kHz s16le."""
+    speakers = [voice for voice in SPEAKERS if installed(voice)]
+    text, voice = QUESTIONS[number % len(QUESTIONS)], speakers[number % len(speakers)]
     return (np.clip(spoken(text, voice, 24_000), -1, 1) * 32767).astype("<i2").tobytes()
 
 
@@ -114,16 +88,15 @@ def served() -> Iterator[Host]:
             process.terminate()
 
 
-async def hold(port: int, turns: int, seed: int, found: list[Turn]) -> None:
+async def hold(port: int, turns: int, seed: int, found: list[Turn], haste: float = 1.0) -> None:
     """One conversation; pauses between its turns are as long as the answers, and some more."""
     dice = random.Random(seed)
-    async with peer(port, WINDOW_MS) as person:
-        await anyio.sleep(0.3 + dice.uniform(0, 2.0))
+    async with peer(port, WINDOW_MS, haste) as person:
+        await anyio.sleep((0.3 + dice.uniform(0, 2.0)) / haste)
         for number in range(turns):
-            text = QUESTIONS[(seed + number) % len(QUESTIONS)]
-            turn = await person.talk(question(text, VOICES[(seed + number) % len(VOICES)]))
+            turn = await person.talk(question(seed + number))
             found.append(turn)
-            await anyio.sleep(min(turn.audio_s, 2.0) * dice.uniform(0.2, 1.0))
+            await anyio.sleep(min(turn.audio_s, 2.0) * dice.uniform(0.2, 1.0) / haste)
 
 
 async def hold_together(port: int, count: int, turns: int) -> list[Turn]:
@@ -159,9 +132,9 @@ def figures_of(turns: Sequence[Turn]) -> dict[str, Any]:
 
 def measure_parallel(host: Host, count: int, turns: int) -> dict[str, Any]:
     """Figures of `count` conversations, with what they cost the server."""
-    for number in range(len(QUESTIONS) * len(VOICES)):
+    for number in range(count + turns):
         # Made before the clock runs: speaking takes the processor too.
-        question(QUESTIONS[number % len(QUESTIONS)], VOICES[number % len(VOICES)])
+        question(number)
     before = host.ask("report")
     began = anyio.run(anyio_now)
     found = anyio.run(hold_together, host.port, count, turns)
@@ -183,59 +156,6 @@ async def anyio_now() -> float:
     return anyio.current_time()
 
 
-def words(text: str) -> list[str]:
-    """Lower case, numbers as figures, no punctuation."""
-    return re.findall(r"[a-z0-9']+", " ".join(with_digits(text.replace("+", " plus "))).lower())
-
-
-def word_errors(said: Sequence[str], heard: Sequence[str]) -> int:
-    """Substitutions, deletions and insertions."""
-    row = list(range(len(heard) + 1))
-    for i, word in enumerate(said, 1):
-        corner, row[0] = row[0], i
-        for j, other in enumerate(heard, 1):
-            corner, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, corner + (word != other))
-    return row[-1]
-
-
-def with_noise(speech: Samples, snr_db: float, seed: int) -> Samples:
-    """White noise below the level of the sounding parts."""
-    level = 10 ** ((active_level_db(speech, 16_000) - snr_db) / 20)
-    noise = np.random.default_rng(seed).normal(0, level, len(speech))
-    return np.asarray(speech + noise, np.float32)
-
-
-def measure_hearing(sentences: Sequence[str]) -> list[dict[str, Any]]:
-    """Word error rates, a row for each voice and one for all."""
-    recogniser, detector = MoonshineRecogniser(), SileroDetector()
-    rows, totals = [], {"words": 0, "clean": 0, "noise": 0}
-    for voice in VOICES:
-        counts = {"words": 0, "clean": 0, "noise": 0}
-        for number, text in enumerate(sentences):
-            # As a turn comes out of the buffer: some of what was before it, and the pause.
-            clip = np.pad(spoken(text, voice, 16_000), (4_800, 3_200))
-            said = words(text)
-            counts["words"] += len(said)
-            for kind, sound in {
-                "clean": clip,
-                "noise": with_noise(clip, NOISE_SNR_DB, number),
-            }.items():
-                heard = recogniser.recognise(sound, voice_in(sound, detector))
-                counts[kind] += word_errors(said, words(heard))
-        rows.append(_rates(voice, counts))
-        totals = {name: totals[name] + count for name, count in counts.items()}
-    return [*rows, _rates("all", totals)]
-
-
-def _rates(voice: str, counts: Mapping[str, int]) -> dict[str, Any]:
-    return {
-        "voice": voice,
-        "words": counts["words"],
-        "wer_clean": counts["clean"] / counts["words"],
-        "wer_noise": counts["noise"] / counts["words"],
-    }
-
-
 async def open_sessions(host: Host, count: int) -> dict[str, Any]:
     """Memory with `count` idle sessions open."""
     async with anyio.create_task_group() as tasks:
@@ -253,18 +173,18 @@ async def _idle(port: int) -> None:
 
 
 def measure_memory(host: Host, turns: int) -> dict[str, Any]:
-    """Once, per session, and over `turns` of one conversation."""
+    """Once, per session, and over `turns` of one conversation, faster than life."""
     began = host.ask("report")["rss_mib"]
     idle = anyio.run(open_sessions, host, 10)["rss_mib"]
     found: list[Turn] = []
-    anyio.run(hold, host.port, turns // 4, 1, found)
-    quarter = host.ask("report")["rss_mib"]
-    anyio.run(hold, host.port, turns - turns // 4, 2, found)
+    anyio.run(hold, host.port, turns // 2, 1, found, HASTE)
+    half = host.ask("report")["rss_mib"]
+    anyio.run(hold, host.port, turns - turns // 2, 2, found, HASTE)
     return {
         "before_mib": began,
         "per_idle_session_mib": (idle - began) / 10,
         "turns": len(found),
-        "after_a_quarter_mib": quarter,
+        "half_way_mib": half,
         "at_the_end_mib": host.ask("report")["rss_mib"],
     }
 
@@ -272,7 +192,6 @@ def measure_memory(host: Host, turns: int) -> dict[str, Any]:
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
     """All measurements."""
     result: dict[str, Any] = {"load_average_before": load_average(), "window_ms": WINDOW_MS}
-    sentences = SENTENCES[:7] if arguments.quick else SENTENCES
     with served() as host:
         bare = host.ask("report")
         loaded = host.ask("load")
@@ -289,7 +208,8 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
         ]
         if not arguments.quick or arguments.turns:
             result["memory"] = measure_memory(host, arguments.turns or 20)
-    result["hearing"] = measure_hearing(sentences)
+    result["hearing"] = measure_hearing(arguments.quick)
+    result["absent_voices"] = [voice for voice in (*NATURAL, *ROBOTS) if not installed(voice)]
     return result
 
 
@@ -300,6 +220,8 @@ def show(result: Mapping[str, Any]) -> None:
     if "memory" in result:
         print(table("Memory", [result["memory"]]))
     print(table("Hearing: word error rate", result["hearing"]))
+    if result["absent_voices"]:
+        print(f"not installed: {', '.join(result['absent_voices'])}")
 
 
 def main(arguments: Sequence[str]) -> int:

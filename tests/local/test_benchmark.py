@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.local import figures_of, with_noise, word_errors, words
+from benchmarks.local import figures_of
+from benchmarks.local_hearing import rated, with_noise, word_errors, words
 from benchmarks.local_peer import Turn
 from benchmarks.measure import active_level_db
 from tests.local.test_audio_parts import sine
@@ -54,3 +55,9 @@ def test_noise_lies_as_far_below_the_speech_as_asked() -> None:
     assert active_level_db(speech, 16_000) - active_level_db(noise, 16_000) == pytest.approx(
         10, abs=0.5
     )
+
+
+def test_spellings_are_one_and_rates_are_shares_of_the_words() -> None:
+    assert words("Ten kilometres!") == words("10 kilometers")
+    row = {"voice": "v", "words": 50, "clean": 1, "noise": 9}
+    assert rated(row) == {"voice": "v", "words": 50, "wer_clean": 0.02, "wer_noise": 0.18}

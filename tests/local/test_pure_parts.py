@@ -240,11 +240,15 @@ def test_audio_that_is_kept_is_bounded_and_the_oldest_goes_first() -> None:
 
 def test_a_conversation_does_not_grow_without_end() -> None:
     conversation = Conversation()
-    for _ in range(MAX_ITEMS):
-        conversation.add(new_item({"type": "message", "role": "user", "content": []}))
-    with pytest.raises(ClientError, match="too many items"):
-        conversation.add(new_item({"type": "message", "role": "user", "content": []}))
-    assert len(conversation) == len(list(conversation)) == MAX_ITEMS
+    ids: list[str] = []
+    for _ in range(MAX_ITEMS + 2):
+        item = new_item({"type": "message", "role": "user", "content": []})
+        assert conversation.add(item) == (ids[-1] if ids else None)
+        ids.append(item.id)
+    assert [item.id for item in conversation] == ids[2:]
+    first = new_item({"type": "message", "role": "user", "content": []})
+    assert conversation.add(first, after=ids[2]) == ids[2]
+    assert [item.id for item in conversation] == [ids[2], first.id, *ids[4:]]
 
 
 def test_ids_have_their_prefix_and_length() -> None:

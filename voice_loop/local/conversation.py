@@ -1,8 +1,9 @@
 """The items of one conversation: what was said, what was heard of it, and in which order.
 
 The rule it keeps: memory is what the client knows. A deleted item is gone, a truncated one keeps
-just the words that end before the cut, and the responder sees nothing else. Audio is kept for
-`conversation.item.retrieve` within a bound, the oldest dropped first. Knows no socket and no model.
+just the words that end before the cut, and the responder sees nothing else. Items, and their audio
+for `conversation.item.retrieve`, are kept within bounds, the oldest dropped first. Knows no socket
+and no model.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from voice_loop.local.ids import new_id
 from voice_loop.local.schema import ClientError
 
 MAX_ITEMS: Final = 1_000
-KEPT_AUDIO_BYTES: Final = 16 * 1024 * 1024
+KEPT_AUDIO_BYTES: Final = 3 * 1024 * 1024
 RETRIEVED_AUDIO_BYTES: Final = 600_000
 """Longest audio put into one frame, which must stay below 1 MiB."""
 
@@ -111,7 +112,8 @@ class Conversation:
     def add(self, item: Item, after: str | None = None) -> str | None:
         """Put an item at the end, or after another (`root`: first); returns the one before it.
 
-        Raises ClientError for a known id, an unknown place or a conversation that is too long.
+        Of a conversation that is too long the oldest item is forgotten. Raises ClientError for a
+        known id or an unknown place.
         """
         if item.id in self._items:
             raise ClientError(
@@ -119,8 +121,6 @@ class Conversation:
                 f"Error adding item: an item with id '{item.id}' already exists.",
                 "item.id",
             )
-        if len(self._items) >= MAX_ITEMS:
-            raise ClientError("conversation_too_long", "The conversation has too many items.")
         if after is not None and after != "root" and after not in self._items:
             raise ClientError(
                 "invalid_value",
@@ -129,9 +129,12 @@ class Conversation:
             )
         previous = self.last_id if after is None else (None if after == "root" else after)
         following = [] if after is None else self._after(after)
+        if len(self._items) >= MAX_ITEMS:
+            del self._items[next(other for other in self._items if other != after)]
         self._items[item.id] = item
         for other in following:
-            self._items.move_to_end(other)
+            if other in self._items:
+                self._items.move_to_end(other)
         self._bound_audio()
         return previous
 

@@ -46,6 +46,8 @@ _log = logging.getLogger(__name__)
 _INLINE_BYTES: Final = 4 * FRAME_24K_SAMPLES * 2
 _SLICE_BYTES: Final = SAMPLE_RATE_HZ * 2
 _IDLE_KEEP_MS: Final = 10_000.0
+_MAX_HEARD_BYTES: Final = 60 * SAMPLE_RATE_HZ * 2
+"""Of a turn without end, the last minute is recognised: others wait for the recogniser too."""
 _VOICED: Final = 0.5
 
 
@@ -184,6 +186,7 @@ class Ear:
             hearing.done.set()
             return hearing
         self._guessing += 1
+        pcm = pcm[-_MAX_HEARD_BYTES:]
         self._tasks.start_soon(self._hear, hearing, pcm, voiced_ms, due, name="recognise a turn")
         return hearing
 

@@ -221,6 +221,7 @@ class RealtimeSession:
     async def _transcribe(self, item: Item, hearing: Hearing, seconds: float) -> None:
         await hearing.done.wait()
         item.wire["content"] = [{"type": "input_audio", "transcript": hearing.text}]
+        self._hearings.pop(item.id, None)
         wanted = self.config.transcribes
         if wanted and hearing.failure is not None:
             message = "Speech cannot be recognised on this machine; typed text works."
