@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from .js_tree import BINARY, Node, UnknownJavaScriptError
+from .js_tree import ARROW, BINARY, Node, UnknownJavaScriptError
 
 _SEQUENCE, _ASSIGN, _TERNARY, _UNARY, _POSTFIX = 0, 1, 2, 14, 17
 _LEVELS: Final = {
@@ -208,9 +208,9 @@ class _Printer:
         head = names if len(parameters.parts) == 1 else f"({names})"
         prefix = "async " if node.kind == "async arrow" else ""
         if body.kind == "block":
-            return f"{prefix}{head}=>{self.block(body)}"
+            return f"{prefix}{head}{ARROW}{self.block(body)}"
         text = self.expression(body, _ASSIGN)
-        return f"{prefix}{head}=>" + (f"({text})" if text.startswith("{") else text)
+        return f"{prefix}{head}{ARROW}" + (f"({text})" if text.startswith("{") else text)
 
 
 def _words(first: str, second: str) -> str:

@@ -33,12 +33,13 @@ BINARY: Final = {
 }
 """How strongly each operator binds; all of them to the left."""
 _PREFIX: Final = frozenset({"!", "-", "+", "typeof", "await"})
+ARROW: Final = "=>"
 _TOKEN: Final = re.compile(
-    r"""(?P<blank>\s+|//[^\n]*|/\*.*?\*/)
+    rf"""(?P<blank>\s+|//[^\n]*|/\*.*?\*/)
     |(?P<string>"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*')
     |(?P<number>(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)
     |(?P<name>[A-Za-z_$][\w$]*)
-    |(?P<sign>===|!==|=>|==|!=|<=|>=|&&|\|\||\+=|-=|\*=|/=|\+\+|[-+*/%!<>=?:;,.(){}\[\]])""",
+    |(?P<sign>===|!==|{ARROW}|==|!=|<=|>=|&&|\|\||\+=|-=|\*=|/=|\+\+|[-+*/%!<>=?:;,.(){{}}\[\]])""",
     re.VERBOSE | re.DOTALL,
 )
 

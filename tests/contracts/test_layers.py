@@ -169,5 +169,7 @@ def test_no_python_string_of_the_product_holds_a_script(path: Path) -> None:
             continue
         if id(node) in prose or path == COMPONENT / "transpile.py":
             continue  # a docstring; and the builder's module wrapper is the one exception
+        if node.value in SCRIPT_SIGNS:
+            continue  # the builder's printer knows the operator; alone it is no script
         for sign in SCRIPT_SIGNS:
             assert sign not in node.value, f"{path}:{node.lineno}: a script in a string"
