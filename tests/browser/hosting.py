@@ -161,6 +161,7 @@ def backend(
         **settings,
     }
     program = [str(hosted.python.parent / command[0]), *command[1:]]
+    assert not answers(f"http://localhost:{port}/ping"), "another one is still there"
     with running(program, hosted.backend, environment, log) as process:
         app = ServedApp(hosted.page_url, f"http://localhost:{port}", log, process)
         wait_until_up(app)
