@@ -88,15 +88,15 @@ def served() -> Iterator[Host]:
             process.terminate()
 
 
-async def hold(port: int, turns: int, seed: int, found: list[Turn], haste: float = 1.0) -> None:
+async def hold(port: int, turns: int, seed: int, found: list[Turn]) -> None:
     """One conversation; pauses between its turns are as long as the answers, and some more."""
     dice = random.Random(seed)
-    async with peer(port, WINDOW_MS, haste) as person:
-        await anyio.sleep((0.3 + dice.uniform(0, 2.0)) / haste)
+    async with peer(port, WINDOW_MS) as person:
+        await anyio.sleep(0.3 + dice.uniform(0, 2.0))
         for number in range(turns):
             turn = await person.talk(question(seed + number))
             found.append(turn)
-            await anyio.sleep(min(turn.audio_s, 2.0) * dice.uniform(0.2, 1.0) / haste)
+            await anyio.sleep(min(turn.audio_s, 2.0) * dice.uniform(0.2, 1.0))
 
 
 async def hold_together(port: int, count: int, turns: int) -> list[Turn]:
@@ -172,20 +172,27 @@ async def _idle(port: int) -> None:
         await anyio.sleep_forever()
 
 
+async def memory_over_turns(host: Host, turns: int) -> list[float]:
+    """MiB after each quarter of one conversation, which goes faster than life."""
+    found: list[float] = []
+    async with peer(host.port, WINDOW_MS, HASTE) as person:
+        for number in range(1, turns + 1):
+            await person.talk(question(number))
+            if number * 4 // turns > len(found):
+                found.append(host.ask("report")["rss_mib"])
+    return found
+
+
 def measure_memory(host: Host, turns: int) -> dict[str, Any]:
-    """Once, per session, and over `turns` of one conversation, faster than life."""
-    began = host.ask("report")["rss_mib"]
+    """Once, per session, and over `turns` of one conversation."""
+    before = host.ask("report")["rss_mib"]
     idle = anyio.run(open_sessions, host, 10)["rss_mib"]
-    found: list[Turn] = []
-    anyio.run(hold, host.port, turns // 2, 1, found, HASTE)
-    half = host.ask("report")["rss_mib"]
-    anyio.run(hold, host.port, turns - turns // 2, 2, found, HASTE)
+    quarters = anyio.run(memory_over_turns, host, turns)
     return {
-        "before_mib": began,
-        "per_idle_session_mib": (idle - began) / 10,
-        "turns": len(found),
-        "half_way_mib": half,
-        "at_the_end_mib": host.ask("report")["rss_mib"],
+        "before_mib": before,
+        "per_idle_session_mib": (idle - before) / 10,
+        "turns": turns,
+        **{f"after_{number}_quarters_mib": mib for number, mib in enumerate(quarters, 1)},
     }
 
 

@@ -30,6 +30,8 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
     parser.add_argument("--port", type=int, default=8080, help="port to listen on; 0: any")
     parser.add_argument("--key", action="append", help="accept only this API key; repeatable")
+    parser.add_argument("--model", action="append", help="accept only this model; repeatable")
+    parser.add_argument("--session-s", type=float, default=3600, help="longest session")
     parser.add_argument("--think-ms", type=float, default=0, help="pause before each answer")
     parser.add_argument("--scripted", action="store_true", help="echo with a hum: no models")
     return parser.parse_args(arguments)
@@ -42,6 +44,8 @@ async def run(parsed: argparse.Namespace, settings: Settings) -> None:
         port=parsed.port,
         think_ms=parsed.think_ms,
         api_keys=frozenset(parsed.key) if parsed.key else None,
+        models=frozenset(parsed.model) if parsed.model else None,
+        expire_after_s=parsed.session_s,
     )
     if not parsed.scripted:
         check_installed()
