@@ -81,6 +81,43 @@ def test_what_showed_no_voice_is_over_soon_after_its_end(sound: Samples) -> None
     assert ear.first("rejected").at_ms - end_ms <= 120
 
 
+@pytest.mark.parametrize("level", [0.1, 0.3, 0.6])
+def test_after_a_slam_that_rings_on_the_answer_may_go_on_soon(level: float) -> None:
+    door = level * slam()
+    ear = hear(door)
+    energy = np.square(door[: len(door) // 240 * 240]).reshape(-1, 240).mean(axis=1)
+    end_ms = 1_000 + 10 * (int(np.flatnonzero(energy > energy.max() / 100)[-1]) + 1)
+    assert ear.phases() == ["candidate", "rejected"]
+    assert ear.first("rejected").at_ms - end_ms <= 120
+
+
+def test_a_word_that_begins_softly_is_heard_from_its_beginning() -> None:
+    times = np.arange(RATE // 10) / RATE
+    murmur = np.sin(2 * np.pi * 290 * times) + np.sin(2 * np.pi * 580 * times)
+    ear = hear(np.concatenate([at_level(murmur, -54), at_level(vowel("o", 0.3), -36)]))
+    assert ear.phases() == ["candidate", "confirmed", "ended"]
+    assert ear.heard[0].at_ms <= 1_060
+
+
+def test_a_hiss_before_the_vowel_is_part_of_the_word() -> None:
+    rush = np.random.default_rng(8).standard_normal(int(0.12 * RATE))
+    sharp = at_level(np.diff(np.diff(np.diff(rush))), -45)
+    ear = hear(np.concatenate([sharp, at_level(vowel("o", 0.3), -30)]))
+    assert ear.phases() == ["candidate", "confirmed", "ended"]
+    assert ear.heard[0].at_ms <= 1_060
+    assert ear.heard[0].onset_ms == pytest.approx(1_000, abs=25)
+
+
+def test_talk_in_the_background_asks_for_more_than_a_fan_as_loud() -> None:
+    talk = sum(at_level(speech(8.0, 90.0 + 17 * n, seed=40 + n), -52) for n in range(8))
+    babble, fan = Ear(), Ear()
+    babble.listen(np.asarray(talk) + noise(8.0, QUIET_DBFS))
+    fan.listen(noise(8.0, -45.0))
+    over = [ear.capture.detector.noise.unrest_over_db() for ear in (babble, fan)]
+    assert over[0] > 2
+    assert over[1] == pytest.approx(0, abs=0.5)
+
+
 def test_a_rumble_is_no_voice_though_it_is_periodic() -> None:
     count = int(0.5 * RATE)
     times = np.arange(count) / RATE
@@ -293,6 +330,24 @@ def test_what_is_handed_on_is_taken_up_within_bounds() -> None:
     echo.adopt(SimpleNamespace(places=[-5, 500] * 5, delay=7, base=30))
     assert echo.delay == -1, "another latency: the delay is looked for again"
     assert all(0 < gain < 1e4 for gain in echo.gain)
+
+
+def test_the_noise_of_the_room_does_not_pass_for_echo() -> None:
+    room = Room(REPLY, -90.0, 40.0)
+    room.converse(noise(6.0, -48.0))
+    echo = room.capture.detector.echo
+    assert echo.is_known()
+    assert np.median(10 * np.log10(np.array(list(echo.gain)))) < -22
+
+
+def test_what_is_too_faint_for_a_sound_is_not_learned_as_echo_either() -> None:
+    room = Room(REPLY, -30.0, 60.0)
+    faint = at_level(hum(1.5), -44)
+    room.converse(timeline(6.0, (3.0, faint)) + noise(6.0, QUIET_DBFS))
+    alone = Room(REPLY, -30.0, 60.0)
+    alone.converse(noise(6.0, QUIET_DBFS))
+    low = [list(r.capture.detector.echo.gain)[:3] for r in (room, alone)]
+    assert max(low[0]) <= 4 * max(low[1])
 
 
 def test_a_late_echo_is_looked_for_where_the_latency_puts_it() -> None:
