@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Playwright
 from reflex_voice_audio import events as payloads
 from reflex_voice_audio.browser import jsapi
 from reflex_voice_audio.build import BROWSER, BUNDLES
@@ -303,11 +303,10 @@ NAMES_OF_THE_PLATFORM = """() => {
 
 @pytest.mark.browser
 @pytest.mark.timeout(120)
-def test_no_name_that_an_object_of_the_browser_has_is_shortened() -> None:
-    with sync_playwright() as playwright:
-        browser = launch_chromium(playwright)
-        names = set(browser.new_page().evaluate(NAMES_OF_THE_PLATFORM))
-        browser.close()
+def test_no_name_that_an_object_of_the_browser_has_is_shortened(playwright: Playwright) -> None:
+    chromium = launch_chromium(playwright)
+    names = set(chromium.new_page().evaluate(NAMES_OF_THE_PLATFORM))
+    chromium.close()
     assert len(names) > 3_000
     assert all_shortened() & names == set(), "put these into members.PLATFORM"
 
