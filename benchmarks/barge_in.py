@@ -112,12 +112,11 @@ class Benchmark:
             on.lab.load(bed, sounds.bed(bed, 12.0, level_db, seed=seed + number), sounds.RATE_HZ)
         on.lab.load_room("room", sounds.room(seed), sounds.RATE_HZ)
 
-    def close(self) -> Findings:
+    def close(self) -> None:
         """What was found; what the page complained of is shown."""
         self.found.note(self._stage.lab.state())
         if self._stage.console:
             print("\nconsole:", self._stage.console[:10])
-        return self.found
 
     def speech(self, count: int) -> None:
         """Long and short words, room by room."""
@@ -155,23 +154,23 @@ class Benchmark:
 
     def own_voice(self, level_db: float, length_s: float) -> None:
         """Nobody speaks; the assistant hears itself."""
-        heard_s = 0.0
-        counts = dict.fromkeys(OWN_VOICE_COUNTS, 0)
+        row: dict[str, Any] = {"level_db": level_db, "seconds": 0.0}
+        row.update(dict.fromkeys(OWN_VOICE_COUNTS, 0))
+        self.found.echo.append(row)
         self._enter("quiet", level_db)
-        while heard_s < length_s:
+        while row["seconds"] < length_s:
             if not self._trials.make_it_speak():
                 print("  the assistant does not speak")
                 break
             tape, sent, lost = self._trials.watch(min(10.0, length_s) * 1000)
             sounding = np.abs(tape.speaker) > AUDIBLE
-            heard_s += max(0.5, float(np.count_nonzero(sounding)) / tape.rate_hz)
+            row["seconds"] += max(0.5, float(np.count_nonzero(sounding)) / tape.rate_hz)
             found = own_voice_counts(sent)
-            counts = {name: counts[name] + found[name] for name in counts}
+            for name in OWN_VOICE_COUNTS:
+                row[name] += found[name]
             if any(found.values()) and self._keep is not None:
                 what = "stop" if lost else "pause"
-                save_tape(self._keep / f"echo{level_db:.0f}-{what}-{int(heard_s)}.wav", tape)
-        row = {"level_db": level_db, "seconds": heard_s, **counts}
-        self.found.echo.append(row)
+                save_tape(self._keep / f"echo{level_db:.0f}-{what}-{int(row['seconds'])}.wav", tape)
         print(f"  own voice {row}", flush=True)
 
 
@@ -187,38 +186,40 @@ def own_voice_counts(sent: list[Sent]) -> dict[str, int]:
     }
 
 
-def on_pages(count: int, work: Callable[[int], Findings]) -> list[Findings]:
+def on_pages(count: int, work: Callable[[int], None]) -> None:
     """`work(number)` on as many pages at once: it takes minutes, not an hour."""
     with ThreadPoolExecutor(count) as pool:
-        return list(pool.map(work, range(count)))
+        for _ in pool.map(work, range(count)):
+            pass
 
 
-def run(size: Size, only: Sequence[str], seed: int, keep: Path | None) -> Findings:
-    """Serve, visit, play."""
-    asked = {"began": time.strftime("%Y-%m-%d %H:%M:%S"), "seed": seed, "only": list(only)}
-    found: list[Findings] = []
+def run(
+    size: Size, only: Sequence[str], seed: int, keep: Path | None, found: list[Findings]
+) -> None:
+    """Serve, visit, play; each page's findings are in `found` from its beginning."""
 
-    def talk(number: int) -> Findings:
+    def talk(number: int) -> None:
         with visit(url) as on:
             benchmark = Benchmark(on, seed + 1000 * number, keep)
+            found.append(benchmark.found)
             if "speech" in only:
                 benchmark.speech(size.interruptions)
             if "noises" in only:
                 benchmark.noises(size.noises)
-            return benchmark.close()
+            benchmark.close()
 
-    def listen(number: int) -> Findings:
+    def listen(number: int) -> None:
         with visit(url) as on:
             benchmark = Benchmark(on, seed, keep)
+            found.append(benchmark.found)
             benchmark.own_voice(ECHO_LEVELS_DB[number], size.echo_s)
-            return benchmark.close()
+            benchmark.close()
 
     with tempfile.TemporaryDirectory() as folder, serve_with_assistant(Path(folder)) as url:
         if "speech" in only or "noises" in only:
-            found += on_pages(size.pages, talk)
+            on_pages(size.pages, talk)
         if "own_voice" in only:
-            found += on_pages(len(ECHO_LEVELS_DB), listen)
-    return together(found, {**asked, **dataclasses.asdict(size), "load": os.getloadavg()})
+            on_pages(len(ECHO_LEVELS_DB), listen)
 
 
 def parse() -> argparse.Namespace:
@@ -250,12 +251,24 @@ def main() -> None:
     RESULTS.mkdir(exist_ok=True)
     if options.keep:
         options.keep.mkdir(parents=True, exist_ok=True)
-    if options.merge:
-        found = merge(options.merge)
-    else:
-        found = run(size_of(options), options.only or PARTS, options.seed, options.keep)
-    show(summary(found))
     path = RESULTS / f"barge_in-{time.strftime('%Y%m%d-%H%M%S')}.json"
+    if options.merge:
+        tell(merge(options.merge), path)
+        return
+    size, only = size_of(options), options.only or PARTS
+    asked = {"began": time.strftime("%Y-%m-%d %H:%M:%S"), "seed": options.seed, "only": list(only)}
+    found: list[Findings] = []
+    try:
+        run(size, only, options.seed, options.keep, found)
+    finally:
+        # What was found before a page failed counts, too.
+        load = {"load": os.getloadavg()}
+        tell(together(found, {**asked, **dataclasses.asdict(size), **load}), path)
+
+
+def tell(found: Findings, path: Path) -> None:
+    """Show the tables and keep everything."""
+    show(summary(found))
     found.write(path)
     print(f"\n{path}")
 

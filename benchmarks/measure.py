@@ -65,7 +65,7 @@ def place_in_answer(
     # What was paused within the piece would tear it: only what came after is compared.
     first = max([first, *(first + s.end for s in silences(speaker[first:last], rate_hz // 50))])
     piece = speaker[first:last]
-    if len(piece) < rate_hz // 20 or float(np.max(np.abs(piece))) < 0.003:
+    if len(piece) < rate_hz // 20 or float(np.max(np.abs(piece))) < 0.003 or not len(answer):
         return None
     whole: Samples = resample(answer, 24_000, rate_hz)
     if len(whole) < len(piece):
