@@ -217,3 +217,20 @@ def test_a_browser_that_refuses_storage_talks_and_says_nothing_scary(
     expect(page.get_by_role("alert")).to_have_count(0)
     assert any(isinstance(event, SessionStart) for event in visitor.wire.sent)
     assert not [line for line in visitor.console if "insecure" in line]
+
+
+def test_the_newest_line_is_in_sight_on_a_phone(app: ServedApp, arrive: Arrive) -> None:
+    visitor = arrive(app.url, microphone=HELLO, viewport={"width": 360, "height": 740})
+    page = visitor.page
+    field = page.get_by_role("textbox", name="Message")
+    lines = page.get_by_role("log").get_by_role("listitem")
+    for count, words in enumerate(("What can you do?", "Who are you?", "What is two plus two?"), 1):
+        field.fill(words)
+        field.press("Enter")
+        expect(lines).to_have_count(2 * count, timeout=PATIENCE_MS)
+    inside = page.get_by_role("group", name="Conversation, scrollable")
+    ends = [each.evaluate("e => e.getBoundingClientRect().bottom") for each in (lines.last, inside)]
+    assert ends[0] <= ends[1]
+    assert lines.first.evaluate("e => e.getBoundingClientRect().top") < inside.evaluate(
+        "e => e.getBoundingClientRect().top"
+    )

@@ -262,8 +262,9 @@ def transcript(state: type[VoiceState]) -> rx.Component:
         style={"display": "flex", "flex_direction": "column", "min_height": "100%"},
     )
     scroller = rx.el.div(
-        # In a reversed column the end is where the scroll begins: new lines stay in sight.
-        rx.el.div(inner, style={"min_height": "100%", "display": "grid"}),
+        # In a reversed column the end is where the scroll begins: new lines stay in sight, as long
+        # as the content is not shrunk to the height it has.
+        rx.el.div(inner, style={"min_height": "100%", "display": "grid", "flex": "none"}),
         tab_index=0,
         role="group",
         aria_label="Conversation, scrollable",
