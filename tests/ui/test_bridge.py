@@ -114,6 +114,21 @@ async def test_a_new_session_is_told_what_the_page_shows_and_what_the_server_set
     assert (await bridge.settings_for("tab-2")).history == ()
 
 
+async def test_what_a_killed_worker_left_unfinished_is_told_to_the_next_session(
+    app: rx.App,
+) -> None:
+    bridge = StateBridge(Settings())
+    bridge.app = app
+    half = TranscriptUpdate("a1", "assistant", 1, "Once there was", final=False)
+    await watch_to_the_end(bridge, Tab("tab-1"), said("u1", "Tell me a story"), half)
+    settings = await bridge.settings_for("tab-1")
+    assert settings.history[-1] == HistoryItem("assistant", "Once there was")
+    async with app.modify_state(rx.BaseStateToken(ident="tab-1", cls=VoiceState)) as root:
+        state = await root.get_state(VoiceState)
+        assert [line["interrupted"] for line in state.lines] == [False, True]
+        assert state.live == []
+
+
 async def test_what_the_app_chose_for_a_tab_goes_before_what_the_server_set(app: rx.App) -> None:
     specs = tuple(ToolSpec(name, name, {"type": "object"}) for name in ("lights", "blinds"))
     bridge = StateBridge(Settings(instructions="Be brief."), tools=specs)

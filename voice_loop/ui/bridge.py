@@ -20,7 +20,7 @@ from voice_loop.providers.base import SessionSettings, ToolSpec
 from voice_loop.server.mount import session_settings
 from voice_loop.session.facts import Fact
 from voice_loop.session.session import Session
-from voice_loop.ui.board import Board, history, merged, with_tools
+from voice_loop.ui.board import Board, as_cut, as_left, history, merged, with_tools
 from voice_loop.ui.overlay_feed import OverlayFeed, begin_feed
 from voice_loop.ui.overlay_state import fill
 from voice_loop.ui.recording_state import show_recording
@@ -62,6 +62,9 @@ class StateBridge:
             return settings
         async with self.app.modify_state(self._token(client_token)) as root:
             state = await root.get_state(self._state)
+            # Of a session that ended without a word (its worker was killed) lines still change.
+            left = [*map(as_left, [*state.lines, *map(as_cut, state.live)])]
+            state.lines, state.live = left, []
             return dataclasses.replace(
                 settings,
                 instructions=with_wishes(
@@ -69,7 +72,7 @@ class StateBridge:
                 ),
                 voice=state.voice_wish or settings.voice,
                 tools=self._offered(state._offered),
-                history=history(list(state.lines)),
+                history=history(left),
             )
 
     def _offered(self, names: list[str] | None) -> tuple[ToolSpec, ...]:
