@@ -11,6 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.local.realtime_client import eventually
+from voice_loop.local.brain.base import Context, Say
+from voice_loop.local.brain.scripted import ScriptedResponder
+from voice_loop.local.events import Event
+from voice_loop.local.response import Response, ResponseSettings, Stage
+from voice_loop.local.voice import Speech, ToneVoice
 from voice_loop.local.workers import Workers
 
 pytestmark = pytest.mark.anyio
@@ -141,3 +146,27 @@ def test_every_worker_comes_back_whoever_gives_up(
         await eventually(lambda: workers._free == count)
 
     anyio.run(scenario)
+
+
+async def test_a_sentence_is_due_when_the_listener_has_heard_the_ones_before() -> None:
+    due: list[float] = []
+    voice = ToneVoice(ms_per_word=1_000)
+
+    async def speak(sentence: str, needed_at: float) -> Speech:
+        due.append(needed_at)
+        return voice.speak(sentence)
+
+    async def emit(event: Event) -> None:
+        await anyio.lowlevel.checkpoint()
+
+    async def context() -> Context:
+        return Context([])
+
+    responder = ScriptedResponder([[Say("One two three. Four five. Six.")]])
+    stage = Stage(emit, context, responder, speak, set_pace=lambda factor: None)
+    settings = ResponseSettings("audio", "marin", {"type": "audio/pcm"}, "inf", None, None)
+    before = anyio.current_time()
+    await Response(stage, settings).run()
+    assert before <= due[0] <= anyio.current_time()
+    assert due[1] - due[0] >= 3.0
+    assert due[2] - due[1] == pytest.approx(2.0, abs=0.001)
