@@ -34,7 +34,7 @@ SAID: Final = (
     ("Hello there.", 1.0),
     ("What is seventeen plus twenty five?", 9.0),
     ("What can you do?", 17.0),
-    ("Stop, what time is it?", 22.0),
+    ("What day is it today?", 22.0),
 )
 ROUND_S: Final = 30.0
 LIMIT_PERCENT: Final = 3.0

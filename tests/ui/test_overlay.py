@@ -138,7 +138,7 @@ def test_a_paused_log_stands_still_is_filtered_still_and_tells_what_it_misses(
     call(state, "filter_log_text", "")
     call(state, "toggle_log_pause")
     assert state.log_rows[0]["kind"] == "turn"
-    assert state.log_note == f"{KEPT} of {KEPT} events, newest 60 shown"
+    assert state.log_note == f"{KEPT} of {KEPT} events, newest 40 shown"
 
 
 def test_the_file_holds_everything_all_owners_included_and_nothing_that_was_said(

@@ -25,7 +25,7 @@ from voice_loop.session.facts import Fact, Mark, SessionEnded, SessionStarted, U
 from voice_loop.ui.figures import NAMES, ms
 
 KEPT: Final = 500
-SHOWN: Final = 60
+SHOWN: Final = 40
 ALL: Final = "all"
 KINDS: Final = (
     "session",

@@ -78,7 +78,7 @@ def _entry(entry: Any) -> rx.Component:
 
 
 def _entries_style() -> Style:
-    """Of the list, and not of each line: sixty of them are drawn with every update."""
+    """Of the list, and not of each line: forty of them are drawn with every update."""
     sides = {"error": "alarm", "interruption": "ember", "speech": "ember"}
     sides |= {"answer": "lagoon", "playback": "lagoon"}
     return {
