@@ -37,6 +37,7 @@ def test_the_path_stands_behind_the_prefix_of_the_backend(
 
 
 def test_until_then_it_has_the_one_of_the_export() -> None:
-    props = " ".join(VoiceLoop(Settings(path="/speak")).audio().render()["props"])
+    component = VoiceLoop(Settings(path="/speak")).audio().children[0]
+    props = " ".join(component.render()["props"])
     assert "socket_path" in props
     assert '"/speak"' in props

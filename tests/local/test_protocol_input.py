@@ -396,8 +396,9 @@ async def test_the_guess_made_in_the_silence_is_the_turns_text() -> None:
 
 async def test_a_guess_that_speech_overtook_is_not_used() -> None:
     recogniser, done = await _counted_turn(tone(600) + silence(250) + tone(600) + silence(600))
-    assert done["transcript"] == "Again."
-    assert recogniser.lengths_ms[1] > 1400
+    # A busy machine may not get to guess in the pause; whatever is used heard all of it.
+    assert recogniser.lengths_ms[-1] > 1400
+    assert done["transcript"] == ("Guess." if len(recogniser.lengths_ms) == 1 else "Again.")
 
 
 async def test_telephone_formats_are_understood_and_spoken() -> None:
