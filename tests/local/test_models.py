@@ -51,7 +51,7 @@ def test_what_the_voice_says_the_recogniser_hears(engines: Engines, sentence: st
     assert engines.recogniser is not None
     numbers = {"seventeen": "17", "twenty": "25"}
     said = [numbers.get(word, word) for word in words(sentence) if word != "five"]
-    heard = []
+    heard: list[list[str]] = []
     while said not in heard and len(heard) < 3:
         speech = engines.voice.speak(sentence)
         text = engines.recogniser.recognise(
