@@ -3,7 +3,8 @@
 The rule: a name is shortened only when nothing outside can mean something by it. It stays when it
 is written as a string anywhere in the browser's code (a message's field, a payload's key), when it
 is read from a bare name whose class is not certain (an event, the props), or when the web platform
-has it, too. Two names share a short one if no class has both. Local names are `minify`'s.
+has it, too: an object of ours may stand in for one of the browser's. Two names share a short one
+if no class has both. Local names are `minify`'s.
 """
 
 from __future__ import annotations
@@ -20,13 +21,18 @@ from .js_tree import Node
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 CALLED_BY_THE_PLATFORM: Final = words("__init__ process")
 PLATFORM: Final = words(
-    "accept available body cancel close commit connect context control count delay drop encode "
-    "finish floor frame frames gain head high join last length listener measure name node now "
-    "number observe open part pending ping pitch play port pressed push rate ready release "
+    "accept adopt available body cancel close commit connect context control count delay drop "
+    "encode finish floor frame frames gain head high join last length listener measure name node "
+    "now number observe open part pending ping pitch play port pressed push rate ready release "
     "reset restore reversed scale segments send start state stream table take toggle total "
     "track unit unlock url wait weight window write"
 )
 """Names of our classes that some object of the browser has as well; a test asks the browser."""
+
+
+def _is_the_platforms(name: str) -> bool:
+    """Whether something outside may call it: our own names have no capitals, its have."""
+    return name in PLATFORM or name in CALLED_BY_THE_PLATFORM or name != name.lower()
 
 
 def strings_of(trees: Iterable[ast.AST]) -> frozenset[str]:
@@ -43,12 +49,16 @@ def drop_dead_methods(body: list[ast.stmt], strings: frozenset[str]) -> None:
     """Take out the methods that nothing names, until none is left."""
     while True:
         named = {n.attr for top in body for n in ast.walk(top) if isinstance(n, ast.Attribute)}
-        named |= strings | CALLED_BY_THE_PLATFORM
+        named |= strings
         found = False
         for node in body:
             if isinstance(node, ast.ClassDef):
                 kept = [
-                    p for p in node.body if not (isinstance(p, Function) and p.name not in named)
+                    part
+                    for part in node.body
+                    if not isinstance(part, Function)
+                    or part.name in named
+                    or _is_the_platforms(part.name)
                 ]
                 found = found or len(kept) < len(node.body)
                 node.body = kept
@@ -71,15 +81,17 @@ def rename_members(program: list[Node], short: dict[str, str]) -> None:
 def short_members(body: list[ast.stmt], strings: frozenset[str]) -> dict[str, str]:
     """The short name of every member that may have one; the most used have the shortest."""
     classes = {node.name: _members(node) for node in body if isinstance(node, ast.ClassDef)}
-    foreign = strings | CALLED_BY_THE_PLATFORM | PLATFORM | _read_from_unknown(body, set(classes))
+    members = set().union(*classes.values())
+    foreign = strings | _read_from_unknown(body, set(classes))
+    foreign |= {name for name in members if _is_the_platforms(name)}
     uses: dict[str, int] = {}
     for top in body:
         for node in ast.walk(top):
             if isinstance(node, ast.Attribute):
                 uses[node.attr] = uses.get(node.attr, 0) + 1
-    ours = set().union(*classes.values()) - foreign
+    ours = members - foreign
     taken: dict[str, set[str]] = {
-        name: set().union(*(members for members in classes.values() if name in members))
+        name: set().union(*(all_of for all_of in classes.values() if name in all_of))
         for name in ours
     }
     reserved = {*uses, *strings, *foreign, *RESERVED}

@@ -258,6 +258,17 @@ def test_a_method_that_only_a_dead_method_calls_is_dead_too() -> None:
     ]
 
 
+def test_an_object_that_stands_in_for_one_of_the_browsers_keeps_all_its_methods() -> None:
+    tree = ast.parse(
+        "class Storage:\n    def removeItem(self, name):\n        pass\n"
+        "    def play(self):\n        pass\n    def forget_all(self):\n        pass\n"
+    )
+    assert set(short_members(tree.body, frozenset())) == {"forget_all"}
+    drop_dead_methods(tree.body, frozenset())
+    assert "removeItem" in ast.unparse(tree) and "play" in ast.unparse(tree)
+    assert "forget_all" not in ast.unparse(tree)
+
+
 def all_shortened() -> set[str]:
     trees = {
         path.stem: ast.parse(path.read_text(encoding="utf-8"))
