@@ -271,4 +271,4 @@ def assert_told(timeline: Path) -> None:
     (cut,) = [e for e in entries if e["event"] == "barge_in" and e["source"] == "speech"]
     assert cut["at_ms"] > 0
     text = timeline.read_text(encoding="utf-8").lower()
-    assert not any(secret in text for secret in ("ticket", "resume_key", "token", "sk-"))
+    assert not any(secret in text for secret in ("ticket", "resume_key", "sk-"))
