@@ -125,6 +125,22 @@ def test_the_first_sounds_instant_is_told() -> None:
     assert (started["turn"], started["item"], started["heard"]) == (1, 0, 0)
 
 
+@pytest.mark.parametrize("rate", [44_100, 48_000])
+def test_the_first_sound_after_an_interruption_is_told_when_it_sounds(rate: int) -> None:
+    speaker = Speaker(rate)
+    speaker.audio(tone(48_000))
+    speaker.render(0.3)
+    speaker.flush(turn=1)
+    speaker.render(0.1)
+    speaker.audio(tone(12_000), turn=2)
+    speaker.end(turn=2)
+    begin = speaker.frames
+    output = speaker.render(0.5)
+    first = (begin + audible_span(output)[0]) / rate
+    started = [m for m in speaker.messages if m.get("phase") == "started" and m["turn"] == 2]
+    assert started[0]["first_time"] == pytest.approx(first, abs=2 * QUANTUM / rate)
+
+
 def test_playing_waits_for_the_start_buffer_but_not_for_a_short_answer() -> None:
     waiting = Speaker()
     waiting.audio(tone(960))

@@ -321,7 +321,7 @@ class Playout:
         self.gain = gain if gain > 0.000001 else 0.0
 
     def _account(self, made: int, time: float) -> None:
-        before = self.ledger.rendered
+        before = max(self.ledger.rendered, self.base)  # what was flushed takes no time
         self.outputs += made
         line = self.base + math.floor(self.outputs * WIRE_RATE_HZ / self.rate + 0.000001)
         self.ledger.rendered = max(before, min(line, self.taken))
@@ -329,8 +329,8 @@ class Playout:
             segment = self.ledger.segments[i]
             if not segment.started and self.ledger.rendered > segment.begin:
                 segment.started = True
-                ahead = max(0, segment.begin - before)
-                self._report_started(segment, time + ahead / WIRE_RATE_HZ)
+                ahead_s = max(0, segment.begin - before) / WIRE_RATE_HZ
+                self._report_started(segment, time + ahead_s)
         self.smooth_samples += made
         if self.smooth_samples >= SHRINK_AFTER_SECONDS * self.rate:
             self.smooth_samples = 0
