@@ -200,7 +200,8 @@ def _panel_style() -> Style:
             flex_direction="column",
             gap="1rem",
             width="min(42rem, calc(100vw - 2rem))",
-            max_height="calc(100dvh - 2rem)",
+            # The header stays in reach: what opens the overlay and the settings is there.
+            max_height="calc(100dvh - 6rem)",
             overflow_y="auto",
             overscroll_behavior="contain",
             # One that is opened or written to does not make the page behind it work.

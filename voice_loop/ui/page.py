@@ -121,7 +121,8 @@ def _header(voice: Voice) -> rx.Component:
         ),
         style={
             "position": "relative",
-            "z_index": "20",
+            # Its settings open over the overlay; on a phone the overlay is over all.
+            "z_index": "45",
             "display": "flex",
             "align_items": "center",
             "gap": "0.75rem",
@@ -129,7 +130,7 @@ def _header(voice: Voice) -> rx.Component:
             "max_width": WIDTH,
             "margin": "0 auto",
             "padding": "1rem clamp(1rem, 4vw, 3rem)",
-            NARROW: {"padding": "0.625rem 0.5rem 0.625rem 1rem", "gap": "0.5rem"},
+            NARROW: {"z_index": "20", "padding": "0.625rem 0.5rem 0.625rem 1rem", "gap": "0.5rem"},
         },
     )
 
