@@ -155,17 +155,11 @@ def windows_alike(recorded: Samples, there: Samples, lag: int) -> list[float]:
 
 
 def assert_alike(correlations: list[float], complaint: str) -> None:
-    """The same sound. A half second within which its place was corrected by a sample or two is
-    still like it; another sound, or one out of place, is not like it at all."""
+    """The same sound. The page's resampler has its own idea of a hiss, and a place is corrected by
+    a sample now and then: one half second may be less alike than most. Another sound, or one out
+    of place, is not like it at all."""
     assert np.median(correlations) > 0.97, f"{complaint}: {correlations}"
     assert min(correlations) > 0.7, f"{complaint}: {correlations}"
-
-
-def assert_alike(windows: list[float], *, least: int) -> None:
-    """The page's resampler has its own idea of a hiss: one window may be less alike than most."""
-    assert len(windows) >= least
-    assert np.median(windows) > 0.97, windows
-    assert min(windows) > 0.75, windows
 
 
 def loudness(samples: Samples) -> Samples:

@@ -122,7 +122,7 @@ class Visitor:
 
     def _note_console(self, message: ConsoleMessage) -> None:
         if message.type in ("error", "warning"):
-            self.console.append(f"{message.type}: {message.text}")
+            self.console.append(f"{message.type}: {message.text} {message.location.get('url', '')}")
 
     def visit(self, url: str, alive: str | None = None) -> None:
         """Open the page and wait until it is alive: what the server drew looks the same before. A
