@@ -36,7 +36,7 @@ class Page:
         self.devices = MediaDevices()
         self.document = Document()
         self.window = Window()
-        self.navigator = SimpleNamespace(mediaDevices=self.devices)
+        self.navigator = SimpleNamespace(mediaDevices=self.devices, oscpu=None)
         self.sink_promise = Promise()
         self.refuse_sockets = False
 

@@ -101,9 +101,35 @@ def test_the_status_follows_the_server_and_is_not_repeated(
     page: Page, component: Component
 ) -> None:
     socket = component.begin()
+    component.hear(0)
+    told = len(component.statuses)
     for seq, state in enumerate(get_args(TurnPhase), 1):
         socket.say(TurnState(state, 1, seq=seq))
-    assert component.statuses[2:] == ["listening", "user_speaking", "thinking", "speaking"]
+    assert component.statuses[told - 1 :] == ["listening", "user_speaking", "thinking", "speaking"]
+
+
+def test_nobody_is_asked_to_speak_before_the_microphone_delivers(
+    page: Page, component: Component
+) -> None:
+    socket = component.begin()
+    assert component.statuses[-1] == "connecting"
+    assert component.of("onStatus")[-1]["session_id"], "the session is there"
+    socket.say(TurnState("speaking", 1, seq=1))
+    assert component.statuses[-1] == "speaking", "a greeting is heard all the same"
+    socket.say(TurnState("listening", 1, seq=2))
+    assert component.statuses[-1] == "connecting"
+    component.hear(0)
+    component.hear(480)
+    assert component.statuses[-2:] == ["connecting", "listening"]
+
+
+def test_without_a_microphone_there_is_nothing_to_wait_for(page: Page) -> None:
+    component = Component(page, capture=False)
+    component.talk()
+    component.load()
+    component.ticket()
+    page.socket.ready()
+    assert component.statuses[-1] == "listening"
 
 
 def test_a_second_click_ends_and_gives_everything_back(page: Page, component: Component) -> None:
@@ -213,6 +239,7 @@ def test_what_the_server_says_reaches_the_triggers(page: Page, component: Compon
     socket.say(MetricsUpdate({"ttfb_ms": 300}, seq=2))
     socket.say(ToolUpdate("c1", "weather", "running", 1, seq=3))
     socket.say(ErrorEvent("provider_lost", "The connection broke.", True, 100, seq=4))
+    component.hear(0)
     [line] = component.of("onTranscript")
     assert (line["line"], line["role"], line["text"], line["final"]) == (
         "l1",
@@ -383,7 +410,7 @@ def test_a_microphone_without_a_server_hands_its_audio_to_the_app(page: Page) ->
     component.load()
     for index in range(25):
         component.hear(480 * index, value=-2)
-    assert component.statuses == ["idle", "connecting", "listening"]
+    assert component.statuses == ["idle", "connecting", "connecting", "listening"]
     assert component.of("onTicket") == []
     assert [audio["position_samples"] for audio in heard] == [0, 4800]
     assert base64.b64decode(heard[0]["pcm"]) == b"\xfe\xff" * 4800

@@ -208,6 +208,7 @@ def test_a_held_back_sound_is_said_and_unlocked_by_the_next_gesture(
     page: Page, component: Component
 ) -> None:
     component.begin()
+    component.hear(0)
     resumed = page.context.resumed
     page.context.suspend()
     assert component.errors == ["audio_blocked"]

@@ -51,6 +51,7 @@ def test_with_no_microphone_left_the_conversation_waits_for_the_next(
     component.load()
     component.ticket()
     page.socket.ready()
+    component.hear(0)
     assert track.onended is not None
     track.onended(None)
     page.devices.requests[-1][1].reject("NotFoundError")
@@ -151,6 +152,7 @@ def test_the_systems_loudspeaker_is_never_set(page: Page, component: Component) 
 
 def test_a_loudspeaker_is_changed_while_it_plays(page: Page, component: Component) -> None:
     component.begin()
+    component.hear(0)
     component.order("devices", input_id=None, output_id="headset")
     assert page.context.sinks == ["headset"]
     assert component.of("onDevice")[-1]["output_id"] == "headset"

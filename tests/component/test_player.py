@@ -188,6 +188,28 @@ def test_an_unknown_latency_gives_no_figure(context: Context) -> None:
     assert clock.audible_ms(0.5) is None
 
 
+@pytest.mark.parametrize(
+    ("system", "latency_ms"), [("Linux x86_64", 25), ("Intel Mac OS X 10.15", 40), (None, 40)]
+)
+def test_firefox_on_linux_is_never_asked_for_what_may_freeze_its_tab(
+    system: str | None, latency_ms: float
+) -> None:
+    with browser() as page:
+        page.navigator.oscpu = system
+        context = page._make_context({})
+        asked: list[bool] = []
+
+        def stamp() -> SimpleNamespace:
+            asked.append(True)
+            return SimpleNamespace(contextTime=0.0, performanceTime=1_000 + latency_ms)
+
+        context.getOutputTimestamp = stamp
+        clock = ContextClock(context)
+        assert clock.latency_ms() == pytest.approx(latency_ms)
+        assert clock.audible_ms(1.0) == pytest.approx(2_000 + latency_ms)
+        assert bool(asked) == (latency_ms != 25)
+
+
 @pytest.mark.parametrize(("off_ms", "believed"), [(7, True), (2_000, False), (-500, False)])
 def test_the_browsers_own_timestamp_is_believed_where_it_is_plausible(
     context: Context, off_ms: float, believed: bool

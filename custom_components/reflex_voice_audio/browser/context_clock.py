@@ -10,11 +10,14 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from .jsapi import performance
+from .jsapi import navigator, performance
 
 WINDOW = 25
 LARGEST_JUMP_MS = 500
 LARGEST_DIFFERENCE_MS = 100
+
+# What Firefox itself answers on Linux when it hides the device.
+LATENCY_UNASKED_MS = 25
 
 
 class ContextClock:
@@ -26,6 +29,11 @@ class ContextClock:
         self.before_ms: float = 0
         self.smallest_ms: float = 0
         self.count = 0
+        # Firefox on Linux holds its graph's lock while it asks PulseAudio, which may be waiting for
+        # that graph: the tab then stands still for good. Not asked is not known to a millisecond.
+        # Only Firefox has `oscpu`.
+        system = navigator.oscpu
+        self.can_ask = system is None or system.split(" ")[0] != "Linux"
 
     def observe(self) -> None:
         """Look at both clocks; called with each message of a worklet."""
@@ -49,7 +57,12 @@ class ContextClock:
         return time * 1000 + self.offset_ms
 
     def latency_ms(self) -> Any:
-        """From rendered to audible; None where the browser does not say."""
+        """From rendered to audible; None where the browser does not say.
+
+        25 in Firefox on Linux, whatever the device (see above).
+        """
+        if not self.can_ask:
+            return LATENCY_UNASKED_MS
         output = self.context.outputLatency
         base = self.context.baseLatency
         if output is None or base is None:
@@ -64,7 +77,7 @@ class ContextClock:
         if latency is None:
             return None
         expected = self.page_ms(time) + latency
-        if self.context.getOutputTimestamp is not None:
+        if self.can_ask and self.context.getOutputTimestamp is not None:
             # Sharper where it is right; in some browsers it is seconds off for a while.
             stamp = self.context.getOutputTimestamp()
             heard = stamp.performanceTime + (time - stamp.contextTime) * 1000

@@ -38,6 +38,7 @@ class Conversation:
         self.voice = voice
         self.choice = voice.choice
         self.is_over: bool = False
+        self.is_hearing: bool = False
         self.status = ""
         self.trouble = ""
         self.ready: Any = None
@@ -152,6 +153,9 @@ class Conversation:
     def tell_status(self) -> None:
         ready = self.ready
         told = {"status": self.status, "microphone": False, "session_id": None}
+        if self.status == "listening" and self.microphone is not None and not self.is_hearing:
+            # A word that is spoken before the device delivers is lost: nobody is invited to yet.
+            told["status"] = "connecting"
         if not self.is_over:
             told["microphone"] = self.microphone is not None
         if ready is not None and not self.is_over:
@@ -327,6 +331,10 @@ class Conversation:
 
     def on_pcm(self, message: Any) -> None:
         self.clock.observe()
+        if not self.is_hearing:
+            self.is_hearing = True
+            if self.status == "listening":
+                self.tell_status()
         self.meter.level = message.level
         self.tap.hear(message.position, message.pcm)
         self.floor.hear(message.position, message.pcm)
