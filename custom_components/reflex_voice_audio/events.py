@@ -135,6 +135,8 @@ class Playback(TypedDict):
     dropped_chunks: int
     output_latency_ms: float
     client_at_ms: float
+    client_received_ms: float | None
+    client_queued_ms: float | None
     client_first_sound_ms: float | None
     client_stopped_ms: float | None
 

@@ -269,8 +269,11 @@ def test_an_answer_is_handed_to_the_player_and_reported(page: Page, component: C
     assert (audio.turn, audio.item, audio.position, bytes(audio.pcm)) == (1, 0, 0, b"\1\0" * 480)
     assert component.playback.of("end")[0].turn == 1
     page.advance(50)
-    component.report("started", heard=0, buffered=480, first_time=page.context.currentTime)
+    now = page.context.currentTime
+    component.report("started", heard=0, buffered=480, first_time=now, queued_time=now - 0.03)
     report = socket.of(PlaybackReport)[-1]
+    assert report.client_received_ms == pytest.approx(page.now_ms - 50, abs=1)
+    assert report.client_queued_ms == pytest.approx(page.now_ms - 30, abs=1)
     assert (report.turn, report.phase, report.buffered_ms, report.received_seq) == (
         1,
         "started",

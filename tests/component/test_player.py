@@ -86,6 +86,21 @@ def test_an_item_is_played_to_its_end_and_all_of_it_was_heard(speaker: Speaker) 
     assert playing == [True, False]
     started = speaker.reports[0]
     assert started["client_first_sound_ms"] == pytest.approx(started["client_at_ms"] + 40, abs=5)
+    assert started["client_received_ms"] <= started["client_queued_ms"] < started["client_at_ms"]
+    assert speaker.reports[-1]["client_received_ms"] is None
+
+
+def test_each_turn_tells_when_its_first_chunk_came_and_was_queued(speaker: Speaker) -> None:
+    came = []
+    for turn in (1, 2):
+        came.append(speaker.page.now_ms)
+        speaker.send(turn)
+        speaker.player.finish(turn, 0, "completed")
+        speaker.render(600)
+    started = [report for report in speaker.reports if report["phase"] == "started"]
+    assert [report["client_received_ms"] for report in started] == came
+    for report in started:
+        assert report["client_queued_ms"] == pytest.approx(report["client_received_ms"], abs=5)
 
 
 def test_a_flush_tells_what_was_heard_one_latency_ago_and_is_silent(speaker: Speaker) -> None:

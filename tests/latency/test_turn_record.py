@@ -89,6 +89,22 @@ def test_the_turn_latency_names_every_owner() -> None:
     assert figure.owner == "provider"
 
 
+def test_an_arrival_before_the_sending_is_the_clocks_uncertainty_and_no_more() -> None:
+    """On one machine the way is shorter than the clocks are known."""
+    clock = synchronised()
+    _, uncertainty_ms = clock.to_server_ms(100_352.0 - OFFSET_MS) or (0, 0)
+    assert uncertainty_ms > 1
+    early = 100_352.0 - OFFSET_MS - uncertainty_ms + 0.5
+    figure = figures(turn(first_chunk_received=early), clock)["turn_latency_ms"]
+    assert [(s.ends, s.owner, s.ms) for s in figure.stages[3:5]] == [
+        ("first_chunk_received", "network", 0),
+        ("first_chunk_queued", "device", 8),
+    ]
+    figure = figures(turn(first_chunk_received=early - 1), clock)["turn_latency_ms"]
+    assert "first_chunk_received" not in [stage.ends for stage in figure.stages]
+    assert figure.value_ms == 480
+
+
 def test_voice_to_voice_adds_what_the_detector_waited() -> None:
     figure = figures(turn())["voice_to_voice_ms"]
     assert (figure.stages[0].begins, figure.stages[0].owner) == ("speech_ended", "provider")

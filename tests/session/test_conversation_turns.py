@@ -118,7 +118,7 @@ def test_latency_marks_of_a_turn_are_complete_and_carry_its_number() -> None:
     stage = Stage()
     stage.user_says("Hello?")
     stage.answer()
-    stage.client(wire.PlaybackReport(1, 0, "started", 0, 0, 0, 0, 12, 55, client_first_sound_ms=50))
+    stage.client(wire.PlaybackReport(1, 0, "started", 0, 0, 0, 0, 12, 55, 50, 20, 21))
     stage.played(2_000, "finished")
     marks = {m.name: (m.clock, m.turn) for m in stage.facts if isinstance(m, Mark)}
     server = ("server", 1)
@@ -132,6 +132,8 @@ def test_latency_marks_of_a_turn_are_complete_and_carry_its_number() -> None:
         "response_started": server,
         "first_delta": server,
         "response_done": server,
+        "first_chunk_received": ("client", 1),
+        "first_chunk_queued": ("client", 1),
         "first_sound": ("client", 1),
     }
 

@@ -170,10 +170,14 @@ class TurnRecord:
             "first_chunk_queued",
         ):
             at_ms = self.marks.maybe(name)
-            if at_ms is not None and RULES[name].clock == "client":
-                at_ms, _ = _on_server(clock, at_ms)
-            if at_ms is not None:
-                points.append((name, at_ms))
+            if at_ms is None:
+                continue
+            if RULES[name].clock == "client":
+                at_ms, uncertainty_ms = _on_server(clock, at_ms)
+                if points and 0 < points[-1][1] - at_ms <= uncertainty_ms:
+                    # A short way, and clocks that are not known that well.
+                    at_ms = points[-1][1]
+            points.append((name, at_ms))
         return points
 
     def _voice_to_voice(self, clock: ClockOffset, speech_ended_ms: float | None) -> Figure:

@@ -139,6 +139,10 @@ class PlaybackReport:
     client_at_ms: float
     client_first_sound_ms: float | None = None
     """With `started`: when the turn's first sample was audible."""
+    client_received_ms: float | None = None
+    """With `started`: when the page had the turn's first chunk."""
+    client_queued_ms: float | None = None
+    """With `started`: when that chunk was in the playback worklet's ring."""
     client_stopped_ms: float | None = None
     received_seq: int = 0
     seq: int = 0

@@ -7,6 +7,7 @@ given back; when all calls of a response are answered, another response is owed.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 from voice_loop.audio.leading_silence import LeadingSilence
@@ -259,8 +260,13 @@ class Answering:
         verdict = self.ledger.report(report)
         if verdict in ("unknown_turn", "bad_played_time"):
             self._error(verdict)
-        if report.client_first_sound_ms is not None and report.item == 0:
-            self._client_mark("first_sound", report.client_first_sound_ms, report.turn)
+        if report.item == 0:
+            marks: tuple[tuple[MarkName, float | None], ...] = (
+                ("first_chunk_received", report.client_received_ms),
+                ("first_chunk_queued", report.client_queued_ms),
+                ("first_sound", report.client_first_sound_ms),
+            )
+            self._client_marks(marks, report.turn)
         for entry in playing:
             self._show(entry)
         self.pump(now_ms)
@@ -292,9 +298,7 @@ class Answering:
             ("barge_in_detected", event.client_detected_ms),
             ("barge_in_stopped", event.client_stopped_ms),
         )
-        for name, at_ms in marks:
-            if at_ms is not None:
-                self._client_mark(name, at_ms, event.turn)
+        self._client_marks(marks, event.turn)
         self._mark("barge_in_received", now_ms, event.turn)
         self.interrupt(now_ms)
 
@@ -365,8 +369,10 @@ class Answering:
     def _mark(self, name: MarkName, at_ms: float, turn: int) -> None:
         self._out.facts.append(Mark(name, at_ms, "server", turn))
 
-    def _client_mark(self, name: MarkName, at_ms: float, turn: int) -> None:
-        self._out.facts.append(Mark(name, at_ms, "client", turn))
+    def _client_marks(self, marks: Iterable[tuple[MarkName, float | None]], turn: int) -> None:
+        for name, at_ms in marks:
+            if at_ms is not None:
+                self._out.facts.append(Mark(name, at_ms, "client", turn))
 
     def _error(self, code: str) -> None:
         row = ERRORS[code]

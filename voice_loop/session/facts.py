@@ -37,6 +37,8 @@ MarkName = Literal[
     "response_started",
     "first_delta",  # first audio of the answer, from the provider
     "first_chunk_sent",  # first audio of the answer, handed to the browser's socket
+    "first_chunk_received",  # client: first audio of the answer, out of the socket
+    "first_chunk_queued",  # client: in the playback worklet's ring
     "first_sound",  # client: first audible sample
     "speech_onset",  # client: acoustic onset of the user's sound
     "speech_ended",  # client: acoustic end of the user's sound

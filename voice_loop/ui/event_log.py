@@ -52,6 +52,8 @@ _MARKS: Final[Mapping[str, tuple[str, str]]] = {
     "response_started": ("answer", "answer begun by the provider"),
     "first_delta": ("answer", "first audio at the server"),
     "first_chunk_sent": ("answer", "first audio sent to the page"),
+    "first_chunk_received": ("answer", "first audio received by the page"),
+    "first_chunk_queued": ("answer", "first audio queued for playback"),
     "first_sound": ("answer", "first sound audible"),
     "response_done": ("answer", "answer complete at the server"),
     "barge_in_stopped": ("interruption", "last sound inaudible"),

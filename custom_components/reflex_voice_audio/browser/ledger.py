@@ -18,11 +18,12 @@ HISTORY: int = 1024
 class Segment:
     """A stretch of one item that lies in one piece on the playing line."""
 
-    def __init__(self, turn: int, item: int, position: int, begin: int) -> None:
+    def __init__(self, turn: int, item: int, position: int, begin: int, time: float) -> None:
         self.turn = turn
         self.item = item
         self.position = position
         self.begin = begin
+        self.queued_time = time
         self.length = 0
         self.ended: bool = False
         self.started: bool = False
@@ -51,7 +52,7 @@ class Ledger:
     def open_segment(self, turn: int, item: int, position: int) -> Segment:
         """Begin a segment at the end of the line; another item before it is complete."""
         last = self.last()
-        segment = Segment(turn, item, position, self.queued)
+        segment = Segment(turn, item, position, self.queued, self.now)
         if last is not None:
             if last.turn == turn and last.item == item:
                 # Its item begins with the segment before it.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .jsapi import AudioWorkletNode, clearTimeout, setTimeout
+from .jsapi import AudioWorkletNode, clearTimeout, performance, setTimeout
 
 FLUSH_TIMEOUT_MS = 100
 SAMPLES_PER_MS = 24
@@ -26,6 +26,7 @@ class Player:
         self.gain.connect(context.destination)
         self.turn = 0
         self.item = 0
+        self.received_ms: float = 0
         self.cut_turn = -1
         self.is_playing: bool = False
         self.dropped = 0
@@ -75,6 +76,8 @@ class Player:
         if turn <= self.cut_turn:
             self.dropped += 1
             return
+        if turn != self.turn:
+            self.received_ms = performance.now()
         self.turn = turn
         self.item = item
         self.is_playing = True
@@ -141,8 +144,14 @@ class Player:
             self.is_playing = False
         latency = self.clock.latency_ms()
         first = None
+        received = None
+        queued = None
         if phase == "started":
             first = self.clock.audible_ms(report.first_time)
+            if report.turn == self.turn:
+                received = self.received_ms
+                # The worklet's clock stands still between two batches of quanta.
+                queued = max(received, self.clock.page_ms(report.queued_time))
         self.listener.on_report(
             {
                 "type": "playback.report",
@@ -155,6 +164,8 @@ class Player:
                 "dropped_chunks": report.dropped + self.dropped,
                 "output_latency_ms": 0 if latency is None else latency,
                 "client_at_ms": self.clock.page_ms(report.time),
+                "client_received_ms": received,
+                "client_queued_ms": queued,
                 "client_first_sound_ms": first,
                 "client_stopped_ms": self.clock.audible_ms(report.stopped_time),
             }

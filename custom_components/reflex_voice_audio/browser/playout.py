@@ -366,11 +366,10 @@ class Playout:
             more = len(self.ledger.segments) > 1
             if self.ledger.heard() < end or not (segment.ended is True or more):
                 return
+            same = False
             if more:
                 following = self.ledger.segments[1]
                 same = following.turn == segment.turn and following.item == segment.item
-            else:
-                same = False
             if not same:
                 self.post(self._report_of("finished", segment, end))
             self.ledger.segments.shift()
@@ -397,4 +396,5 @@ class Playout:
         self.since_report = 0.0
         message = self._report_of("started", segment, 0)
         message["first_time"] = first_time
+        message["queued_time"] = segment.queued_time
         self.post(message)
