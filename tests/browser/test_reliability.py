@@ -54,22 +54,6 @@ def mended(request: pytest.FixtureRequest) -> None:
         proxy.slow_to(None)
 
 
-def type_in(visitor: Visitor, text: str) -> None:
-    """A typed message."""
-    field = visitor.page.locator("[name=text]").first
-    field.fill(text)
-    field.press("Enter")
-
-
-def wait_until_heard(visitor: Visitor, ms: float) -> None:
-    """Until so much of an answer was played."""
-    for _ in range(300):
-        if any(report.played_ms >= ms for report in visitor.wire.reports()):
-            return
-        visitor.page.wait_for_timeout(100)
-    raise AssertionError(f"not heard; status {visitor.status()}, {visitor.wire.errors()}")
-
-
 def greetings(visitor: Visitor) -> list[SessionReady]:
     return [event for event in visitor.wire.received if isinstance(event, SessionReady)]
 
@@ -104,8 +88,8 @@ def assert_heard_in_order(visitor: Visitor, sent: Samples, *, pauses: int) -> No
 
 def hear_the_story(visitor: Visitor, *, before_ms: float = 1_500) -> None:
     visitor.start_talking()
-    type_in(visitor, STORY)
-    wait_until_heard(visitor, before_ms)
+    visitor.type_in(STORY)
+    visitor.wait_until_heard(before_ms)
 
 
 def test_a_socket_that_breaks_in_mid_answer_is_taken_up_and_nothing_is_lost_or_repeated(
@@ -161,7 +145,7 @@ def test_a_network_slower_than_speech_makes_pauses_and_no_loss(
     visitor = arrive(served.url, microphone=QUIET)
     visitor.start_talking()
     proxy.slow_to(40_000)
-    type_in(visitor, STORY)
+    visitor.type_in(STORY)
     visitor.wait_for_answers(1, timeout_ms=180_000)
     assert len(greetings(visitor)) == 1
     assert_arrived_once_and_whole(visitor, (1, 0))
@@ -174,7 +158,7 @@ def test_too_late_is_a_new_session_with_the_conversation_and_that_is_said(
     served, proxy = network
     visitor = arrive(served.url, microphone=QUIET)
     visitor.start_talking()
-    type_in(visitor, "What is two plus three?")
+    visitor.type_in("What is two plus three?")
     visitor.wait_for_answers(1)
     refused = proxy.refused
     proxy.closed = True
@@ -191,7 +175,7 @@ def test_too_late_is_a_new_session_with_the_conversation_and_that_is_said(
     first, second = greetings(visitor)
     assert second.resumed is False
     assert second.session_id != first.session_id
-    type_in(visitor, "Say that again, please.")
+    visitor.type_in("Say that again, please.")
     visitor.page.wait_for_function(
         "document.querySelector('[role=log]').innerText.match(/5|five/gi)?.length >= 2",
         timeout=30_000,
@@ -205,7 +189,7 @@ def test_a_page_that_is_reloaded_starts_nothing_and_goes_on_with_the_conversatio
     served, _ = network
     visitor = arrive(served.url, microphone=QUIET)
     visitor.start_talking()
-    type_in(visitor, "What is two plus three?")
+    visitor.type_in("What is two plus three?")
     visitor.wait_for_answers(1)
     sockets = visitor.wire.sockets
     visitor.page.reload()
@@ -213,7 +197,7 @@ def test_a_page_that_is_reloaded_starts_nothing_and_goes_on_with_the_conversatio
     expect(visitor.page.get_by_role("log")).to_contain_text("two plus three")
     assert visitor.wire.sockets == sockets, "a reload starts nothing"
     visitor.start_talking()
-    type_in(visitor, "Say that again, please.")
+    visitor.type_in("Say that again, please.")
     for _ in range(100):
         said = [e.text for e in visitor.wire.received if isinstance(e, TranscriptUpdate)]
         if sum(bool(re.search(r"\b(5|five)\b", text, re.IGNORECASE)) for text in said[-3:]):
@@ -234,7 +218,7 @@ def test_two_tabs_are_two_conversations(network: Network, arrive: Arrive) -> Non
     one.start_talking()
     two.start_talking()
     assert greetings(one)[0].session_id != greetings(two)[0].session_id
-    type_in(two, "What is two plus three?")
+    two.type_in("What is two plus three?")
     two.wait_for_answers(1)
     assert one.status() in LIVE
     assert "plus" not in one.page.get_by_role("log").inner_text()
@@ -312,12 +296,12 @@ def test_the_providers_longest_session_is_rolled_over_and_nobody_notices(
     with misbehaving(options) as realtime, serve(log, settings_for(realtime)) as served:
         visitor = arrive(served.url, microphone=QUIET)
         visitor.start_talking()
-        type_in(visitor, "What is two plus three?")
+        visitor.type_in("What is two plus three?")
         visitor.wait_for_answers(1)
         visitor.page.wait_for_timeout(26_000)
         assert visitor.wire.errors() == [], "no expiry was met"
         assert visitor.wire.sockets == 1
-        type_in(visitor, "Say that again, please.")
+        visitor.type_in("Say that again, please.")
         visitor.wait_for_answers(2)
         said = [e.text for e in visitor.wire.received if isinstance(e, TranscriptUpdate)]
         assert re.search(r"\b(5|five)\b", said[-1], re.IGNORECASE), said[-1]
@@ -332,14 +316,14 @@ def test_a_provider_that_breaks_in_mid_answer_is_replaced_and_that_is_said(
         realtime.faults = Faults(connections=1, slow_delta_ms=60, cut_after_audio_deltas=40)
         visitor = arrive(served.url, microphone=QUIET)
         visitor.start_talking()
-        type_in(visitor, STORY)
+        visitor.type_in(STORY)
         for _ in range(100):
             if visitor.wire.errors():
                 break
             visitor.page.wait_for_timeout(100)
         assert [error.code for error in visitor.wire.errors()] == ["provider_lost"]
         visitor.wait_for_status("listening")
-        type_in(visitor, "What is two plus three?")
+        visitor.type_in("What is two plus three?")
         for _ in range(100):
             if 2 in visitor.finished_turns():
                 break

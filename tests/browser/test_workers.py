@@ -118,21 +118,6 @@ def talking_tabs(
     return tabs
 
 
-def type_in(visitor: Visitor, text: str) -> None:
-    field = visitor.page.locator("[name=text]").first
-    field.fill(text)
-    field.press("Enter")
-
-
-def wait_until_heard(visitor: Visitor, ms: float) -> None:
-    """Until so much of an answer was played."""
-    for _ in range(300):
-        if any(report.played_ms >= ms for report in visitor.wire.reports()):
-            return
-        visitor.page.wait_for_timeout(100)
-    raise AssertionError(f"not heard; {visitor.status()}, {visitor.wire.errors()}")
-
-
 def said(visitor: Visitor) -> list[str]:
     """What the assistant said, newest last; only what is long enough to be compared."""
     lines: dict[str, str] = {}
@@ -151,7 +136,7 @@ def test_sessions_on_both_workers_reach_their_own_tabs(crew: Crew, arrive: Arriv
 
     tabs = talking_tabs(first, crew.app.url, enough)
     for number, tab in enumerate(tabs):
-        type_in(tab, f"What is {number} plus one hundred?")
+        tab.type_in(f"What is {number} plus one hundred?")
     for number, tab in enumerate(tabs):
         log = tab.page.get_by_role("log")
         expect(log.get_by_text(f"What is {number} plus").first).to_be_visible(timeout=PATIENCE_MS)
@@ -167,7 +152,7 @@ def test_sessions_on_both_workers_reach_their_own_tabs(crew: Crew, arrive: Arriv
     away = next(filter(is_across, tabs))
     away.wait_for_answers(2)
     before = len(away.wire.reports())
-    type_in(away, STORY)
+    away.type_in(STORY)
     for _ in range(300):
         if any(report.played_ms > 1_000 for report in away.wire.reports()[before:]):
             break
@@ -225,20 +210,20 @@ def test_a_worker_that_is_killed_takes_nothing_from_the_others_and_its_page_goes
         killed = session_worker(victim)
         other = next(tab for tab in tabs if session_worker(tab) != killed)
         kept = session_worker(other)
-        type_in(victim, STORY)
-        wait_until_heard(victim, 1_500)
+        victim.type_in(STORY)
+        victim.wait_until_heard(1_500)
         told = said(victim)[-1]
         os.kill(killed, signal.SIGKILL)
         alert = victim.page.get_by_role("alert")
         expect(alert).to_contain_text("A new conversation goes on", timeout=PATIENCE_MS)
         assert victim.wire.sessions == 2
-        type_in(victim, "Say that again, please.")
+        victim.type_in("Say that again, please.")
         for _ in range(200):
             if len(said(victim)) > 1:
                 break
             victim.page.wait_for_timeout(100)
         assert said(victim)[-1][:COMPARED] == told[:COMPARED], "the history went along"
-        type_in(other, "What is two plus three?")
+        other.type_in("What is two plus three?")
         other.wait_for_answers(1)
         assert (other.wire.sessions, other.wire.errors()) == (1, [])
         assert session_worker(other) == kept
@@ -253,8 +238,8 @@ def test_under_reflex_run_a_killed_worker_ends_all_and_a_restart_brings_the_page
         first = arrive(f"{app.url}/crew", microphone=QUIET)
         tabs = talking_tabs(first, app.url, lambda tabs: any(map(is_across, tabs)))
         visitor = next(filter(is_across, tabs))
-        type_in(visitor, STORY)
-        wait_until_heard(visitor, 1_500)
+        visitor.type_in(STORY)
+        visitor.wait_until_heard(1_500)
         told = said(visitor)[-1]
         os.kill(session_worker(visitor), signal.SIGKILL)
         assert app.process.wait(60) != 0
@@ -262,7 +247,7 @@ def test_under_reflex_run_a_killed_worker_ends_all_and_a_restart_brings_the_page
         alert = visitor.page.get_by_role("alert")
         expect(alert).to_have_count(1, timeout=PATIENCE_MS)
         visitor.start_talking()
-        type_in(visitor, "Say that again, please.")
+        visitor.type_in("Say that again, please.")
         for _ in range(200):
             if len(said(visitor)) > 1:
                 break

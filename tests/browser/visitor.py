@@ -157,6 +157,20 @@ class Visitor:
             self.click_talk()
         self.wait_for_status(*LIVE)
 
+    def type_in(self, text: str) -> None:
+        """A typed message."""
+        field = self.page.locator("[name=text]").first
+        field.fill(text)
+        field.press("Enter")
+
+    def wait_until_heard(self, ms: float) -> None:
+        """Until so much of an answer was played; bounded."""
+        for _ in range(300):
+            if any(report.played_ms >= ms for report in self.wire.reports()):
+                return
+            self.page.wait_for_timeout(100)
+        raise AssertionError(f"not heard; status {self.status()}, {self.wire.errors()}")
+
     def wait_for_answers(self, count: int, *, timeout_ms: float = 120_000) -> None:
         """Until `count` answers were played to their end."""
         deadline = self.page.evaluate("performance.now()") + timeout_ms
