@@ -67,7 +67,8 @@ _INIT = """
     const gaps = [];
     tap.frames.forEach((frame, index) => {
       samples.set(tap.blocks[index], frame - first);
-      if (index && frame - tap.frames[index - 1] !== 128) gaps.push(frame - first);
+      const before = index ? tap.frames[index - 1] + 128 : frame;
+      if (frame !== before) gaps.push([before - first, frame - first]);
     });
     const bytes = new Uint8Array(samples.buffer);
     let text = "";
@@ -87,8 +88,9 @@ class Recording:
     rate_hz: int
     start_ms: float
     """`performance.now()` of the page at the first sample, as rendered."""
-    gaps: tuple[int, ...]
-    """Samples at which the recorder itself missed something, as a starting context does once."""
+    gaps: tuple[tuple[int, int], ...]
+    """Samples [from, to) that the recorder itself missed, as a starting context does once: a busy
+    machine may leave a worklet out for a quantum."""
 
     @property
     def length_s(self) -> float:
@@ -118,7 +120,7 @@ def recordings(taken: list[dict[str, Any]]) -> list[Recording]:
             np.frombuffer(base64.b64decode(raw["data"]), dtype="<f4"),
             int(raw["rate"]),
             float(raw["wall"]),
-            tuple(raw["gaps"]),
+            tuple((first, last) for first, last in raw["gaps"]),
         )
         for raw in taken
     ]

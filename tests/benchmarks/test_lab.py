@@ -102,7 +102,8 @@ def silence_the_speaker(lab: Lab) -> int:
 
 
 def test_the_speaker_is_heard_and_its_silence_is_found(lab: Lab) -> None:
-    start = lab.next_start(0, 30_000)
+    # It may sound from the context's very first frame on.
+    start = lab.next_start(-1, 30_000)
     assert start is not None
     assert lab.state().speaking
     stop = silence_the_speaker(lab)
