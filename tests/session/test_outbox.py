@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from voice_loop.protocol.codec import decode_server
 from voice_loop.protocol.events import AudioChunk, AudioEnd, TurnState
-from voice_loop.session.outbox import Outbox
+from voice_loop.session.outbox import Outbox, Outgoing
 
 STATE = TurnState("listening", 1)
 
@@ -78,6 +78,50 @@ def test_audio_of_an_interrupted_turn_is_dropped_sent_or_not() -> None:
     assert drain(outbox) == [2, 5]
 
 
+def continued(position: int, samples: int = 480) -> AudioChunk:
+    """Audio that says where it lies."""
+    return AudioChunk(
+        1, 0, position, b"".join(n.to_bytes(2, "little") for n in at(position, samples))
+    )
+
+
+def at(position: int, samples: int = 480) -> range:
+    return range(position, position + samples)
+
+
+def test_audio_that_waits_goes_out_as_one_frame_with_the_first_ones_arrival() -> None:
+    outbox = Outbox()
+    for number in range(4):
+        outbox.push(continued(480 * number), received_ms=100.0 + number)
+    first = outbox.next()
+    assert first is not None
+    assert (outbox.next(), first.seq, outbox.last_seq, first.received_ms) == (None, 1, 1, 100.0)
+    sent = decode_server(first.data)
+    assert isinstance(sent, AudioChunk)
+    assert (sent.position_samples, sent.pcm) == (0, continued(0, 1_920).pcm)
+
+
+def test_what_was_with_a_socket_grows_no_more() -> None:
+    outbox = Outbox()
+    outbox.push(continued(0))
+    outbox.next()
+    outbox.push(continued(480))
+    outbox.rewind(0)
+    outbox.push(continued(960))
+    assert drain(outbox) == [1, 2, 3]
+
+
+def test_only_what_continues_the_audio_joins_it_and_not_without_end() -> None:
+    outbox = Outbox()
+    other_item = AudioChunk(1, 1, 960, bytes(20))
+    for event in (continued(0), continued(960), other_item, STATE, chunk(2), STATE, chunk(2, 10)):
+        outbox.push(event)
+    assert drain(outbox) == [1, 2, 3, 4, 5, 6, 7]
+    for number in range(10):
+        outbox.push(continued(4_800 * number, 4_800))
+    assert len(drain(outbox)) == 5
+
+
 def test_an_old_acknowledgement_changes_nothing() -> None:
     outbox = Outbox()
     for _ in range(3):
@@ -93,12 +137,18 @@ class Page:
 
     def __init__(self) -> None:
         self.seen: list[int] = []
+        self.heard: list[int] = []
         self.received_seq = 0
 
-    def take(self, seq: int) -> None:
-        if seq > self.received_seq:
-            self.received_seq = seq
-            self.seen.append(seq)
+    def take(self, frame: Outgoing) -> None:
+        if frame.seq > self.received_seq:
+            self.received_seq = frame.seq
+            self.seen.append(frame.seq)
+            event = decode_server(frame.data)
+            if isinstance(event, AudioChunk):
+                begin = event.position_samples
+                assert event.pcm == continued(begin, len(event.pcm) // 2).pcm
+                self.heard += at(begin, len(event.pcm) // 2)
 
 
 @settings(max_examples=200)
@@ -111,17 +161,20 @@ def test_a_page_gets_every_frame_once_and_in_order(steps: list[str]) -> None:
     outbox, page = Outbox(), Page()
     dropped: set[int] = set()
     audio: set[int] = set()
+    position = 0
+    silenced: set[int] = set()
     for step in steps:
         match step:
             case "push":
                 outbox.push(STATE)
             case "audio":
-                outbox.push(chunk(1))
+                outbox.push(continued(position, 10))
+                position += 10
                 audio.add(outbox.last_seq)
             case "send":
                 frame = outbox.next()
                 if frame is not None:
-                    page.take(frame.seq)
+                    page.take(frame)
             case "lose":
                 # Handed to a socket that is broken already: the next thing is a resume.
                 outbox.next()
@@ -133,9 +186,12 @@ def test_a_page_gets_every_frame_once_and_in_order(steps: list[str]) -> None:
             case _:
                 outbox.drop_audio(1)
                 dropped |= audio
+                silenced |= set(range(position)) - set(page.heard)
     outbox.rewind(page.received_seq)
     while (frame := outbox.next()) is not None:
-        page.take(frame.seq)
+        page.take(frame)
     missing = set(range(1, outbox.last_seq + 1)) - set(page.seen)
     assert page.seen == sorted(set(page.seen))
     assert missing <= dropped
+    assert page.heard == sorted(set(page.heard))
+    assert set(range(position)) - set(page.heard) == silenced - set(page.heard)

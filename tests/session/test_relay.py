@@ -11,10 +11,11 @@ from tests.session.test_link import running
 from voice_loop.event_bus import EventBus, Subscription
 from voice_loop.latency.clock import ManualClock
 from voice_loop.protocol.events import AudioChunk
+from voice_loop.protocol.frames import HEADER
 from voice_loop.providers import scripted as script
 from voice_loop.session import effects
-from voice_loop.session.facts import Fact, RelayDelays
-from voice_loop.session.outbox import Outbox
+from voice_loop.session.facts import Fact, Mark, RelayDelays
+from voice_loop.session.outbox import Outbox, Outgoing
 from voice_loop.session.relay import BATCH, RelayMeter
 
 
@@ -81,3 +82,15 @@ async def test_chunks_that_wait_behind_each_other_go_out_as_one() -> None:
             assert bytes(provider.audio) == b"".join(one.pcm for one in waiting)
             assert owner.appended_samples == 7 * 480
             assert owner.log.count("relayed") == 2
+
+
+def test_a_short_answers_delays_are_told_with_its_last_frame(
+    bus: EventBus[Fact], told: Subscription[Fact]
+) -> None:
+    clock = ManualClock(3.0)
+    meter = RelayMeter(bus, clock)
+    meter.frame_sent(Outgoing(1, bytes(HEADER.size + 960), 1, True, clock.now_ms() - 2))
+    meter.frame_sent(Outgoing(2, "{}"))
+    assert [type(fact) for fact in told.take_all()] == [Mark]
+    meter.frame_sent(Outgoing(3, "{}", 1))
+    assert told.take_all() == [RelayDelays("down", (2.0,), 960)]

@@ -42,6 +42,9 @@ class RelayMeter:
     def frame_sent(self, frame: Outgoing) -> None:
         """A frame went to the page's socket; the first audio of an answer is a mark."""
         if not frame.is_chunk:
+            if frame.audio_turn is not None:
+                # An item's last frame: a short answer's delays belong to its turn, too.
+                self._publish("down")
             return
         now_ms, came_ms = self._clock.now_ms(), frame.received_ms
         delay_ms = None if came_ms is None else now_ms - came_ms
