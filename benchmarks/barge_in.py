@@ -63,7 +63,7 @@ class Size:
     noises: int
     """Of each kind, on each page."""
     echo_s: float
-    """At each level; each level has a page of its own."""
+    """At each level, one after the other."""
     pages: int = 2
     """At once. The counts are those of one page."""
 
@@ -220,7 +220,9 @@ def run(
         if "speech" in only or "noises" in only:
             on_pages(size.pages, talk)
         if "own_voice" in only:
-            on_pages(len(ECHO_LEVELS_DB), listen)
+            # One after the other: each is a minute of speech for the recogniser, all the time.
+            for number in range(len(ECHO_LEVELS_DB)):
+                listen(number)
 
 
 def parse() -> argparse.Namespace:

@@ -209,6 +209,18 @@ _INIT = """
     stopped: lab.stopped, rate: lab.context.sampleRate, state: lab.context.state,
     base: lab.context.baseLatency, output: lab.context.outputLatency,
   });
+  lab.latency = async () => {
+    const context = lab.context;
+    const stamps = [];
+    let ahead = Infinity;
+    for (let count = 0; count < 50; count++) {
+      ahead = Math.min(ahead, performance.now() - context.currentTime * 1000);
+      const stamp = context.getOutputTimestamp();
+      stamps.push(stamp.performanceTime - stamp.contextTime * 1000);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    return stamps.sort((a, b) => a - b)[25] - ahead;
+  };
   lab.take = async (first, last) => {
     if (lab.end < last) await new Promise((resolve) => {
       lab.ends.push({ frame: last, done: () => (resolve(), false) });
@@ -340,6 +352,11 @@ class Lab:
     def state(self) -> LabState:
         """How it is now."""
         return LabState(**self.page.evaluate("__lab.state()"))
+
+    def output_latency_ms(self) -> float:
+        """From rendered to heard, by the stamps that the browser sets on its output. Takes a
+        second."""
+        return float(self.page.evaluate("__lab.latency()"))
 
     def take(self, first: int, last: int) -> Tape:
         """The recording from `first` to `last`, waiting for its end; forgets what is older."""

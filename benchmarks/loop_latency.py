@@ -2,6 +2,7 @@
 
     python -m benchmarks.loop_latency --quick            eight turns on two networks
     python -m benchmarks.loop_latency                    fifty turns on each
+    python -m benchmarks.loop_latency --sharp --turns 10 whether the figures are true
     python -m benchmarks.loop_latency --merge A B ...    one table of earlier results
 
 A real Chromium, the served app, the local Realtime server in this process. A relay delays, jitters
@@ -9,8 +10,9 @@ and stalls both ways of both sockets: browser to server, and server to provider.
 for a model's. The figures are the product's own, from its metrics; beside them stands what the
 recorded audio says by itself, on one sample clock: from the last loud sample of the question at the
 microphone (the last 10 ms that stand 12 dB over the room) to the first sample of the answer at
-the speaker, plus the output latency. The local
-figures say what the loop adds; they are not OpenAI's.
+the speaker, plus the output latency. When a fading "n" or "r" is over is a matter of definition;
+`--sharp` cuts the questions off in mid-vowel, so that both mean the same end. The local figures say
+what the loop adds; they are not OpenAI's.
 """
 
 from __future__ import annotations
@@ -75,10 +77,12 @@ class Turn:
         return None if shown is None or self.recorded_ms is None else shown - self.recorded_ms
 
 
-def ask(stage: Stage, network: str, text: str) -> Turn:
+def ask(stage: Stage, network: str, text: str, *, sharp: bool = False) -> Turn:
     """Ask, and wait until the answer is over."""
     lab = stage.lab
     question = resample_double(say(text))
+    if sharp:
+        question = measure.sharp(question, sounds.RATE_HZ)
     lab.load(text, question, sounds.RATE_HZ)
     state = lab.state()
     rate = state.rate
@@ -89,10 +93,10 @@ def ask(stage: Stage, network: str, text: str) -> Turn:
     last = measure.audible_end(question * GAIN, sounds.RATE_HZ, BED_DBFS + OVER_BED_DB)
     end = arrived + last * rate // sounds.RATE_HZ
     started = lab.next_start(state.frame, PATIENCE_MS)
+    _wait_until_over(stage)
     recorded_ms = None
     if started is not None:
-        recorded_ms = (started - end) * 1000 / rate + lab.state().output_latency_ms
-    _wait_until_over(stage)
+        recorded_ms = (started - end) * 1000 / rate + lab.output_latency_ms()
     return Turn(network, text, recorded_ms, _figures(stage))
 
 
@@ -118,14 +122,14 @@ def _figures(stage: Stage) -> dict[str, float]:
     return found
 
 
-def converse(stage: Stage, network: str, turns: int) -> list[Turn]:
+def converse(stage: Stage, network: str, turns: int, *, sharp: bool) -> list[Turn]:
     """Questions in turn. The first one warms up and does not count."""
     stage.lab.load("bed", sounds.bed("pink", 10.0, BED_DBFS, seed=1), sounds.RATE_HZ)
     stage.lab.bed("bed", 1.0)
     ask(stage, network, QUESTIONS[-1])
     done = []
     for number in range(turns):
-        turn = ask(stage, network, QUESTIONS[number % len(QUESTIONS)])
+        turn = ask(stage, network, QUESTIONS[number % len(QUESTIONS)], sharp=sharp)
         print(f"  {network:8} recorded {turn.recorded_ms} {turn.figures}", flush=True)
         done.append(turn)
     return done
@@ -201,6 +205,7 @@ def parse() -> argparse.Namespace:
         "--leg", choices=LEGS, default="both", help="which sockets the network is on"
     )
     parser.add_argument("--think-ms", type=float, default=THINK_MS, help="a model's delay")
+    parser.add_argument("--sharp", action="store_true", help="questions that end in mid-vowel")
     parser.add_argument("--merge", nargs="+", type=Path, help="results to show as one table")
     return parser.parse_args()
 
@@ -222,10 +227,11 @@ def main() -> None:
     turns: list[Turn] = []
     for name in networks:
         with everything(PROFILES[name], options.leg, options.think_ms) as stage:
-            turns += converse(stage, name, count)
+            turns += converse(stage, name, count, sharp=options.sharp)
     print(table(f"loop latency (load average {load_average()})", columns(turns)))
     result = {
         "leg": options.leg,
+        "sharp": options.sharp,
         "think_ms": options.think_ms,
         "columns": columns(turns),
         "turns": [dataclasses.asdict(turn) for turn in turns],

@@ -99,6 +99,19 @@ def sounding_end(samples: Samples, rate_hz: int) -> int:
     return int(np.flatnonzero(power >= power.max() * 10**-2)[-1] + 1) * frame
 
 
+def sharp(samples: Samples, rate_hz: int) -> Samples:
+    """Cut off behind the last 10 ms within 6 dB of the loudest, with a fade of 3 ms: a voice whose
+    end is no matter of definition."""
+    frame = rate_hz // 100
+    whole = samples[: len(samples) // frame * frame].reshape(-1, frame).astype(np.float64)
+    power = np.mean(whole**2, axis=1)
+    end = int(np.flatnonzero(power >= power.max() * 10**-0.6)[-1] + 1) * frame
+    fade = rate_hz * 3 // 1000
+    cut = samples[:end].copy()
+    cut[-fade:] *= np.linspace(1, 0, fade, dtype=np.float32)
+    return cut
+
+
 def audible_end(samples: Samples, rate_hz: int, level_dbfs: float) -> int:
     """Sample after the last 10 ms of at least `level_dbfs` (RMS); 0 when there is none."""
     frame = rate_hz // 100

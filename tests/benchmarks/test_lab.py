@@ -115,6 +115,13 @@ def test_the_speaker_is_heard_and_its_silence_is_found(lab: Lab) -> None:
     assert found[0].end == 36_000
 
 
+def test_the_outputs_latency_is_told_by_its_own_stamps(lab: Lab) -> None:
+    told_ms = lab.output_latency_ms()
+    assert 0 < told_ms < 1_000
+    state = lab.state()
+    assert told_ms == pytest.approx((state.base + state.output) * 1000, abs=200)
+
+
 def test_an_echo_comes_back_through_the_room(lab: Lab) -> None:
     room = np.zeros(480, np.float32)
     room[240] = 1.0

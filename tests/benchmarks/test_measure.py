@@ -13,6 +13,7 @@ from benchmarks.measure import (
     level_db,
     percentile,
     place_in_answer,
+    sharp,
     silences,
     sounding_end,
     stop_at,
@@ -24,6 +25,17 @@ RATE = 48_000
 
 def noise(samples: int, level: float = 0.1) -> Samples:
     return np.random.default_rng(4).normal(0, level, samples).astype(np.float32)
+
+
+def test_a_sharp_voice_ends_where_everybody_says_it_does() -> None:
+    fading = noise(RATE) * np.exp(-np.arange(RATE, dtype=np.float32) / 4_800)
+    cut = sharp(fading.astype(np.float32), RATE)
+    assert RATE * 0.05 <= len(cut) <= RATE * 0.11
+    assert np.array_equal(cut[: -RATE * 3 // 1000], fading[: len(cut)][: -RATE * 3 // 1000])
+    assert abs(float(cut[-1])) < 1e-6
+    for below_db in (10, 20, 30):
+        end = audible_end(cut, RATE, active_level_db(fading, RATE) - below_db)
+        assert len(cut) - end <= RATE // 100
 
 
 def test_silences_are_found_with_their_edges() -> None:
