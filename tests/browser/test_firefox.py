@@ -21,6 +21,10 @@ from tests.speech import say, sounding_s
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(400)]
 PATIENCE_S = 60
+ANSWER_S = 20
+"""As long as an answer may be on its way."""
+TRIES = 3
+"""How often somebody says what was not understood: a busy machine leaves holes in Web Audio."""
 MICROPHONE = """
 (() => {
   const context = new AudioContext();
@@ -85,11 +89,26 @@ class Fox:
         pcm = (np.clip(say(text), -1, 1) * 32767).astype("<i2").tobytes()
         self.run("window.__say(arguments[0])", base64.b64encode(pcm).decode())
 
-    def wait_for(self, condition: Any, what: str) -> None:
+    def say_until(self, text: str, condition: Any, what: str, *, said: bool = False) -> None:
+        """Into the microphone (unless it was said), and again while it is not understood."""
+        from marionette_driver.errors import TimeoutException
+
+        for attempt in range(TRIES):
+            if attempt or not said:
+                self.say(text)
+            try:
+                self.wait_for(condition, what, patience_s=ANSWER_S)
+            except TimeoutException:
+                if attempt == TRIES - 1:
+                    raise
+            else:
+                return
+
+    def wait_for(self, condition: Any, what: str, *, patience_s: float = PATIENCE_S) -> None:
         """Until it is true; bounded."""
         from marionette_driver import Wait
 
-        Wait(self.client, timeout=PATIENCE_S, interval=0.1).until(
+        Wait(self.client, timeout=patience_s, interval=0.1).until(
             lambda _: condition(), message=f"waited for {what}; {self.status()}: {self.log()}"
         )
 
@@ -104,15 +123,15 @@ def test_a_turn_by_voice_an_interruption_and_the_end(app: ServedApp, fox: Fox) -
     fox.visit(app.url)
     fox.click_talk()
     fox.wait_for(lambda: fox.status() == "listening", "the assistant to listen")
-    fox.say("Hello there.")
-    fox.wait_for(lambda: fox.status() == "speaking", "an answer")
+    fox.say_until("Hello there.", lambda: "offline assistant" in fox.log(), "an answer")
     fox.wait_for(lambda: fox.status() == "listening", "the end of the answer")
-    assert "Hello" in fox.log()
-    fox.say("Tell me a story.")
-    fox.wait_for(lambda: "little voice" in fox.log(), "a long answer")
-    fox.say("Stop. What is two plus three?")
-    fox.wait_for(lambda: "cut" in fox.log(), "the mark of the interruption")
-    fox.wait_for(lambda: "5" in fox.log() or "five" in fox.log(), "the answer to what was asked")
+    fox.say_until("Tell me a story.", lambda: "little voice" in fox.log(), "a long answer")
+    fox.say_until("Stop. What is two plus three?", lambda: "cut" in fox.log(), "the interruption")
+
+    def is_answered() -> bool:
+        return "5" in fox.log() or "five" in fox.log()
+
+    fox.say_until("What is two plus three?", is_answered, "the answer to what was asked", said=True)
     fox.wait_for(lambda: fox.status() == "listening", "the end of that answer")
     tapes = recordings(fox.run("return window.__takeTap()"))
     tape = max(tapes, key=lambda each: float(np.max(np.abs(each.samples))))

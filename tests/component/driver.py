@@ -128,6 +128,8 @@ class Component:
             "time": self.page.context.currentTime,
             **fields,
         }
+        if phase == "started":
+            values.setdefault("queued_time", self.page.context.currentTime)
         self.playback.say(type="report", phase=phase, turn=turn, item=item, **values)
 
     def flushed(self, turn: int = 1, item: int = 0, heard: int = 0) -> None:
