@@ -210,6 +210,7 @@ def test_a_worker_that_is_killed_takes_nothing_from_the_others_and_its_page_goes
         killed = session_worker(victim)
         other = next(tab for tab in tabs if session_worker(tab) != killed)
         kept = session_worker(other)
+        keeps_its_state = not is_across(other)
         victim.type_in(STORY)
         victim.wait_until_heard(1_500)
         told = said(victim)[-1]
@@ -226,7 +227,8 @@ def test_a_worker_that_is_killed_takes_nothing_from_the_others_and_its_page_goes
         other.type_in("What is two plus three?")
         other.wait_for_answers(1)
         assert (other.wire.sessions, other.wire.errors()) == (1, [])
-        assert session_worker(other) == kept
+        if keeps_its_state:
+            assert session_worker(other) == kept
         assert len(crew.workers()) == 2, "another one took the place"
 
 
