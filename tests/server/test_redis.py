@@ -135,11 +135,12 @@ async def test_the_day_of_an_address_is_used_up_on_all_workers(store: redis.Redi
 
 async def told(store: redis.Redis, least_ms: int) -> None:
     """Until so much talking time stands in Redis."""
-    while True:
-        keys = await store.keys("voice-loop:usage:*")
-        if keys and int(await store.get(keys[0]) or 0) >= least_ms:
-            return
-        await anyio.sleep(0.01)
+    with anyio.fail_after(30):
+        while True:
+            keys = await store.keys("voice-loop:usage:*")
+            if keys and int(await store.get(keys[0]) or 0) >= least_ms:
+                return
+            await anyio.sleep(0.01)
 
 
 async def test_an_address_stands_there_only_as_a_hash_and_for_a_day(store: redis.Redis) -> None:
