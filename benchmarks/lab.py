@@ -358,6 +358,11 @@ class Lab:
         second."""
         return float(self.page.evaluate("__lab.latency()"))
 
+    def input_latency_ms(self) -> float:
+        """From the microphone to the page, by what the browser says of the track."""
+        told = self.page.evaluate("__lab.tracks.at(-1).getSettings().latency")
+        return float(told or 0) * 1000
+
     def take(self, first: int, last: int) -> Tape:
         """The recording from `first` to `last`, waiting for its end; forgets what is older."""
         raw = self.page.evaluate("([first, last]) => __lab.take(first, last)", [first, last])

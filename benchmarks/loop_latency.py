@@ -8,11 +8,11 @@
 A real Chromium, the served app, the local Realtime server in this process. A relay delays, jitters
 and stalls both ways of both sockets: browser to server, and server to provider. A think time stands
 for a model's. The figures are the product's own, from its metrics; beside them stands what the
-recorded audio says by itself, on one sample clock: from the last loud sample of the question at the
-microphone (the last 10 ms that stand 12 dB over the room) to the first sample of the answer at
-the speaker, plus the output latency. When a fading "n" or "r" is over is a matter of definition;
-`--sharp` cuts the questions off in mid-vowel, so that both mean the same end. The local figures say
-what the loop adds; they are not OpenAI's.
+recorded audio says by itself, on one sample clock: from the last loud sample of the question as it
+came to the page (the last 10 ms that stand 12 dB over the room) to the first sample of the answer
+at the speaker, plus the latencies that the browser tells of both devices. When a fading "n" or "r"
+is over is a matter of definition; `--sharp` cuts the questions off in mid-vowel. The local figures
+say what the loop adds; they are not OpenAI's.
 """
 
 from __future__ import annotations
@@ -65,8 +65,8 @@ class Turn:
     network: str
     question: str
     recorded_ms: float | None
-    """By the recorded audio alone: end of the question at the microphone, to the answer's first
-    sample at the speaker, plus the output latency."""
+    """By the recorded audio alone: end of the question to the answer's first sample, plus the
+    latencies of both devices."""
     figures: dict[str, float]
     """The product's own."""
 
@@ -96,7 +96,8 @@ def ask(stage: Stage, network: str, text: str, *, sharp: bool = False) -> Turn:
     _wait_until_over(stage)
     recorded_ms = None
     if started is not None:
-        recorded_ms = (started - end) * 1000 / rate + lab.output_latency_ms()
+        recorded_ms = (started - end) * 1000 / rate
+        recorded_ms += lab.input_latency_ms() + lab.output_latency_ms()
     return Turn(network, text, recorded_ms, _figures(stage))
 
 

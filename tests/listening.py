@@ -39,6 +39,21 @@ def find(piece: Samples, recording: Samples) -> Match:
     return Match(lag, correlation(piece, recording[lag : lag + len(piece)]))
 
 
+def find_all(piece: Samples, recording: Samples, least: float = 0.97) -> npt.NDArray[np.int64]:
+    """Every lag at which `piece` lies in `recording`, by its correlation."""
+    count = len(recording) - len(piece) + 1
+    if count < 1:
+        return np.zeros(0, np.int64)
+    size = 1 << (len(piece) + len(recording) - 1).bit_length()
+    spectrum = np.fft.rfft(recording, size) * np.conj(np.fft.rfft(piece, size))
+    scores = np.fft.irfft(spectrum, size)[:count]
+    energy = np.concatenate([[0.0], np.cumsum(np.square(recording, dtype=np.float64))])
+    strength = np.sqrt(np.maximum(energy[len(piece) :] - energy[:count], 0))
+    # Where the recording is silent its strength is the noise of the arithmetic.
+    strength = np.maximum(strength, 1e-3 * float(strength.max()) + 1e-12)
+    return np.flatnonzero(scores > least * strength * float(np.linalg.norm(piece)))
+
+
 def correlation(one: Samples, other: Samples) -> float:
     """Normalised; 0 when either is silent or their lengths differ."""
     if len(one) != len(other):
@@ -88,18 +103,21 @@ class Places:
 def windows_in_order(
     sent: Samples, recording: Samples, rate_hz: int, *, window_s: float = 0.5
 ) -> Places:
-    """Each window of `sent` that sounds, looked for by itself: for answers that paused."""
+    """Each window of `sent` that sounds, looked for by itself: for answers that paused. Of a word
+    that was said twice the place nearest to what was found before it counts."""
     window = int(window_s * rate_hz)
     loud = float(np.sqrt(np.mean(np.square(sent, dtype=np.float64)))) * 0.1
+    near = find(sent, recording).lag
     lags: list[int] = []
     torn = 0
     for at in range(0, len(sent) - window, window):
         piece = sent[at : at + window]
         if float(np.sqrt(np.mean(np.square(piece, dtype=np.float64)))) < loud:
             continue
-        match = find(piece, recording)
-        if match.correlation > 0.97:
-            lags.append(match.lag - at)
+        found = find_all(piece, recording) - at
+        if len(found):
+            near = int(found[np.argmin(np.abs(found - near))])
+            lags.append(near)
         else:
             torn += 1
     return Places(lags, torn, rate_hz // 1_000)

@@ -45,6 +45,19 @@ def test_a_pause_is_told_from_a_loss_and_from_a_repetition() -> None:
         windows_in_order(piece, lost, RATE_HZ).assert_whole(pauses=1)
 
 
+def test_what_is_said_twice_is_found_where_it_was_said() -> None:
+    piece = tone_of_noise(3)
+    pause = np.zeros(4_800, np.float32)
+    louder = piece * np.float32(1.01)
+    first_whole = np.concatenate([louder, pause, piece[:70_000], pause, piece[70_000:], pause])
+    windows_in_order(piece, first_whole, RATE_HZ).assert_whole(pauses=0)
+    behind = first_whole[len(piece) // 2 :]
+    assert windows_in_order(piece, behind, RATE_HZ).lags[-1] == len(piece) // 2 + 19_200 - 9_600
+    windows_in_order(piece, behind, RATE_HZ).assert_whole(pauses=1)
+    with pytest.raises(AssertionError, match="torn"):
+        windows_in_order(piece, behind, RATE_HZ).assert_whole(pauses=0)
+
+
 def test_resampling_keeps_a_tone() -> None:
     time_s = np.arange(24_000) / 24_000
     tone = np.sin(2 * np.pi * 440 * time_s).astype(np.float32)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import SimpleNamespace
 
 import numpy as np
@@ -53,6 +54,40 @@ def test_speech_is_a_candidate_at_once_confirmed_soon_and_ended(pitch: float, le
     assert {event.onset_ms for event in ear.heard} == {candidate.onset_ms}
     assert ended.at_ms == pytest.approx(2_200, abs=90)
     assert not candidate.during_playback
+
+
+def cut_off(samples: Samples) -> Samples:
+    """In the middle of a vowel."""
+    return samples[: int(0.6 * RATE)]
+
+
+def fading(samples: Samples) -> Samples:
+    """By 40 dB within its last half."""
+    half = len(samples) // 2
+    return samples * np.concatenate([np.ones(half), np.logspace(0, -2, len(samples) - half)])
+
+
+def trailing_off(samples: Samples) -> Samples:
+    """Goes on for a tenth of a second, much fainter."""
+    return cut_off(samples) * np.where(np.arange(int(0.6 * RATE)) < 0.5 * RATE, 1.0, 0.06)
+
+
+@pytest.mark.parametrize("shape", [cut_off, fading, trailing_off])
+@pytest.mark.parametrize("name", ["a", "i"])
+def test_a_voice_ends_where_it_is_lost_in_the_room(
+    name: str, shape: Callable[[Samples], Samples]
+) -> None:
+    sound = shape(at_level(vowel(name, 0.8), -25))
+    ear = hear(sound)
+    frames = np.mean(np.square(sound[: len(sound) // 240 * 240]).reshape(-1, 240), axis=1)
+
+    def stands_over_the_room_until_ms(db: float) -> float:
+        over = frames > 10 ** ((QUIET_DBFS + db) / 10)
+        return 1_000 + 10 * float(np.flatnonzero(over)[-1] + 1)
+
+    assert ear.phases() == ["candidate", "confirmed", "ended"]
+    earliest, latest = map(stands_over_the_room_until_ms, (15, 6))
+    assert earliest - 5 <= ear.heard[-1].at_ms <= latest + 5
 
 
 @pytest.mark.parametrize("name", ["a", "e", "o"])

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voice_loop.latency.offset import MAX_DRIFT, SMALLEST_JUMP_MS, ClockOffset
+from voice_loop.latency.offset import MAX_CONVERTED, MAX_DRIFT, SMALLEST_JUMP_MS, ClockOffset
 
 
 @dataclass
@@ -185,3 +185,20 @@ def test_no_sample_raises_or_makes_the_bound_negative(
         clock.add(*sample)
     offset = clock.at(1_000)
     assert offset is None or offset.uncertainty_ms > 0
+
+
+def test_what_was_converted_before_is_converted_anew_when_more_is_known() -> None:
+    clock = ClockOffset()
+    clock.add(5_000, 200, 10_000)
+    assert clock.to_server_ms(6_000) == clock.to_server_ms(6_000)
+    vague = clock.to_server_ms(6_000)
+    clock.add(5_030, 2, 12_000)
+    sharp = clock.to_server_ms(6_000)
+    assert vague is not None
+    assert sharp is not None
+    assert vague[0] == 11_000
+    assert sharp[0] == pytest.approx(11_030, abs=0.5)
+    assert sharp[1] < vague[1]
+    for at_ms in range(2 * MAX_CONVERTED):
+        clock.to_server_ms(at_ms)
+    assert clock.to_server_ms(6_000) == sharp

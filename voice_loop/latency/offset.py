@@ -23,6 +23,7 @@ MAX_DRIFT: Final = 200e-6
 MAX_ROUND_TRIP_MS: Final = 10_000.0
 SMALLEST_JUMP_MS: Final = 25.0
 """Less than that is a witness that was worse than it claimed: forgotten, but no jump."""
+MAX_CONVERTED: Final = 512
 _SLACK_MS: Final = 1.0
 """Browsers round their clock to 0.1 ms, or to 1 ms when privacy is asked for."""
 
@@ -55,6 +56,8 @@ class ClockOffset:
     def __init__(self) -> None:
         self._witnesses: deque[_Witness] = deque(maxlen=WINDOW)
         self._last_round_trip_ms: float | None = None
+        self._drift = 0.0, MAX_DRIFT
+        self._converted: dict[float, tuple[float, float]] = {}
         self.jumps = 0
         self.refused = 0
         """Samples that cannot be: not a number, negative or endless round trip."""
@@ -99,6 +102,8 @@ class ClockOffset:
         if beyond_ms > 0:
             self._witnesses.clear()
         self._witnesses.append(witness)
+        self._drift = self._measured_drift()
+        self._converted.clear()
         jumped = beyond_ms >= SMALLEST_JUMP_MS
         self.jumps += jumped
         return jumped
@@ -115,7 +120,7 @@ class ClockOffset:
         """The offset at a server time; None before the first sample."""
         if not self._witnesses:
             return None
-        drift, drift_error = self._drift()
+        drift, drift_error = self._drift
 
         def bound_ms(witness: _Witness) -> float:
             return witness.error_ms + drift_error * abs(server_ms - witness.at_ms)
@@ -128,12 +133,17 @@ class ClockOffset:
         """A browser's time as server time, and the uncertainty."""
         if not self._witnesses:
             return None
-        roughly_ms = client_ms + self._witnesses[-1].offset_ms
-        offset = self.at(roughly_ms)
-        assert offset is not None
-        return client_ms + offset.offset_ms, offset.uncertainty_ms
+        # The figures of a turn ask for the same few marks again and again.
+        known = self._converted.get(client_ms)
+        if known is None:
+            offset = self.at(client_ms + self._witnesses[-1].offset_ms)
+            assert offset is not None
+            known = client_ms + offset.offset_ms, offset.uncertainty_ms
+            if len(self._converted) < MAX_CONVERTED:
+                self._converted[client_ms] = known
+        return known
 
-    def _drift(self) -> tuple[float, float]:
+    def _measured_drift(self) -> tuple[float, float]:
         """Milliseconds of parting per millisecond, and how wrong that may be."""
         middle_ms = (self._witnesses[0].at_ms + self._witnesses[-1].at_ms) / 2
         early = [one for one in self._witnesses if one.at_ms <= middle_ms]

@@ -211,7 +211,7 @@ class SessionMetrics:
         """See the module's docstring."""
         record = self._open.get(turn) or TurnRecord(turn)
         evaluation = self._evaluate(record)
-        session = self._summaries()
+        session = self._summaries(record.turn, evaluation)
         latency = evaluation.figures.get("turn_latency_ms") or evaluation.figures.get("ttfb_ms")
         return {
             "turn": turn,
@@ -252,14 +252,16 @@ class SessionMetrics:
                 found = ended_ms if found is None else max(found, ended_ms)
         return found
 
-    def _summaries(self) -> dict[FigureName, Summary]:
+    def _summaries(self, shown: int, evaluation: Evaluation) -> dict[FigureName, Summary]:
+        """Of the session, with what the open turns have so far; `shown` is evaluated already."""
         live: dict[FigureName, list[float]] = {name: [] for name in FIGURES}
-        for record in self._open.values():
-            for name, figure in self._evaluate(record).figures.items():
+        for turn, record in self._open.items():
+            found = evaluation if turn == shown else self._evaluate(record)
+            for name, figure in found.figures.items():
                 if name in _PER_TURN:
                     live[name].append(figure.value_ms)
-        found = {name: self._windows[name].summary(live[name]) for name in FIGURES}
-        return {name: summary for name, summary in found.items() if summary is not None}
+        summaries = {name: self._windows[name].summary(live[name]) for name in FIGURES}
+        return {name: summary for name, summary in summaries.items() if summary is not None}
 
     def _values(self, record: TurnRecord) -> Mapping[str, float | None]:
         values = {

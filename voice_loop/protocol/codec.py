@@ -67,8 +67,10 @@ def encode_client(event: ClientEvent) -> str | bytes:
 
 
 def _encode(event: ClientControl | ServerControl) -> str:
-    body = {"type": event.TYPE, **dataclasses.asdict(event)}
-    return json.dumps(body, separators=(",", ":"), allow_nan=False)
+    # `asdict` would copy all that is within; only what is a dataclass itself needs it.
+    fields = {spec.name: getattr(event, spec.name) for spec in dataclasses.fields(event)}
+    body = {"type": event.TYPE, **fields}
+    return json.dumps(body, separators=(",", ":"), allow_nan=False, default=dataclasses.asdict)
 
 
 def _decode(data: str, table: Mapping[str, type[_T]]) -> _T:

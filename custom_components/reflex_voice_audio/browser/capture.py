@@ -153,7 +153,7 @@ class Capture:
             elif phase == "ended":
                 self.tell_playback({"type": "over", "sound": sound})
         # The sound was over when its last frame was: the silence that proved it came after.
-        at = self.detector.last_active if phase == "ended" else self.position
+        at = self.detector.sound_end() if phase == "ended" else self.position
         self.send(
             {
                 "type": "speech",

@@ -32,6 +32,7 @@ WARY_SAMPLES: int = 48000
 STALE_ONSET_SAMPLES: int = 2400
 WARY_EVIDENCE_MS: int = 30
 PATIENT_EVIDENCE_MS: int = 30
+FADE_SAMPLES: int = 720
 
 DEFAULTS: dict[str, float] = {
     # Pause on a candidate while the assistant is audible; 0 never does.
@@ -93,6 +94,7 @@ class SpeechDetector:
         self.sound = 0
         self.onset = 0
         self.last_active = 0
+        self.heard_until = 0
         self.during_playback: bool = False
         self.is_told: bool = False
         self.is_answering: bool = False
@@ -204,6 +206,8 @@ class SpeechDetector:
             self.last_active = self.position
         elif not (self.state == CANDIDATE and self._is_masked()):
             self.silent_frames += 1
+        if active or self._fades():
+            self.heard_until = self.position
         if self.state == QUIET:
             if active:
                 self._rise()
@@ -214,6 +218,18 @@ class SpeechDetector:
                 self.state = QUIET
         else:
             self._follow(active)
+
+    def _fades(self) -> bool:
+        """Too faint to hold a sound open, but it goes on from there and stands out of the room."""
+        if self.state != CONFIRMED or self.position - self.heard_until > FADE_SAMPLES:
+            return False
+        seen = self.salience
+        return seen.bands_over >= 1 and seen.score >= self.settings["keep_score_db"]
+
+    def sound_end(self) -> int:
+        """Where the last sound was over: a frame is judged with the one before it, so what is heard
+        in a frame for the last time ended by its beginning."""
+        return self.heard_until - FRAME_SAMPLES
 
     def _is_masked(self) -> bool:
         """Loud, but perhaps echo: playback is paused, so waiting for it to fade tells."""
