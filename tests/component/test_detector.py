@@ -64,7 +64,8 @@ def cut_off(samples: Samples) -> Samples:
 def fading(samples: Samples) -> Samples:
     """By 40 dB within its last half."""
     half = len(samples) // 2
-    return samples * np.concatenate([np.ones(half), np.logspace(0, -2, len(samples) - half)])
+    fade = np.concatenate([np.ones(half), np.logspace(0, -2, len(samples) - half)])
+    return np.asarray(samples * fade, dtype=np.float64)
 
 
 def trailing_off(samples: Samples) -> Samples:
