@@ -31,7 +31,7 @@ from benchmarks.local_hearing import (
     FLITE,
     NATURAL,
     QUESTIONS,
-    ROBOTS,
+    SYNTHESISERS,
     installed,
     measure_hearing,
     spoken,
@@ -216,7 +216,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
         if not arguments.quick or arguments.turns:
             result["memory"] = measure_memory(host, arguments.turns or 20)
     result["hearing"] = measure_hearing(arguments.quick)
-    result["absent_voices"] = [voice for voice in (*NATURAL, *ROBOTS) if not installed(voice)]
+    result["absent_voices"] = [voice for voice in (*NATURAL, *SYNTHESISERS) if not installed(voice)]
     return result
 
 

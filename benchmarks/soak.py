@@ -2,6 +2,7 @@
 
     python -m benchmarks.soak                two minutes
     python -m benchmarks.soak --minutes 60
+    python -m benchmarks.soak --fill 110     when all that is bounded is full
 
 A real Chromium whose microphone repeats a question and an interruption, the served app, the local
 Realtime server in this process (so that its models are not in the app's memory). Sampled all the
@@ -181,6 +182,19 @@ class Soak:
             samples.append(self.sample())
         return samples
 
+    def fill(self, turns: int) -> None:
+        """Typed turns, each into the answer before it: so the transcript's 200 lines and the other
+        stores reach their bounds in minutes."""
+        field = self._page.locator("[name=text]").first
+        shown = self._page.get_by_role("log")
+        for number in range(turns):
+            text = f"And the river's part number {number}?"
+            field.fill(text)
+            field.press("Enter")
+            shown.get_by_text(text).first.wait_for(state="attached", timeout=PATIENCE_MS)
+            speaking = self._page.locator("[data-voice-status=speaking]").first
+            speaking.wait_for(state="attached", timeout=PATIENCE_MS)
+
     def lost_facts(self) -> float:
         return self._counter("facts_lost_total")
 
@@ -288,10 +302,13 @@ def continuity(traffic: Traffic, lost_facts: float) -> dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--minutes", type=float, default=2.0)
-    minutes = parser.parse_args().minutes
+    parser.add_argument("--fill", type=int, default=0, help="typed turns before the measurement")
+    options = parser.parse_args()
+    minutes = options.minutes
     with stage() as (app, page, traffic):
         soak = Soak(app, page, traffic)
         floor = soak.sample_for(QUIET_S, QUIET_S / FLOOR_SAMPLES)
+        soak.fill(options.fill)
         samples = soak.sample_for(minutes * 60, EVERY_S)
         told = continuity(traffic, soak.lost_facts())
     made = rows(floor, samples)
@@ -299,6 +316,7 @@ def main() -> None:
     print(table("Continuity", [told]))
     result = {
         "minutes": minutes,
+        "filled": options.fill,
         "rows": made,
         "continuity": told,
         "samples": [dataclasses.asdict(one) for one in samples],
