@@ -70,6 +70,35 @@ def test_positions_and_instants_belong_together() -> None:
         assert chunk["time"] == pytest.approx(3.0 + chunk["position"] / 24_000)
 
 
+@pytest.mark.parametrize("rate", [44_100, 48_000])
+def test_quanta_that_the_browser_left_out_are_silence_and_not_missing_time(rate: int) -> None:
+    microphone = Microphone(rate, start=3.0)
+    microphone.push(tone(rate, 0.1))
+    microphone.time += 2_048 / rate
+    microphone.push(tone(rate, 0.2))
+    taken = (int(0.1 * rate) // 128 + 16 + int(0.2 * rate) // 128) * 128
+    chunks = microphone.chunks()
+    assert [chunk["position"] for chunk in chunks] == [480 * i for i in range(len(chunks))]
+    assert len(chunks) == (taken * 24_000 // rate - 5) // 480
+    for chunk in chunks:
+        assert chunk["time"] == pytest.approx(3.0 + chunk["position"] / 24_000)
+    gap = int((int(0.1 * rate) // 128) * 128 * 24_000 / rate)
+    lost = int(2_048 * 24_000 / rate)
+    assert np.max(np.abs(microphone.pcm()[gap + 60 : gap + lost - 60])) < 40
+    assert np.max(np.abs(microphone.pcm()[gap + lost + 60 :])) > 16_000
+
+
+def test_a_minute_that_the_browser_left_out_is_not_filled_but_known() -> None:
+    microphone = Microphone(start=3.0)
+    microphone.push(tone(48_000, 0.1))
+    before = len(microphone.chunks())
+    microphone.time += 60
+    microphone.push(tone(48_000, 0.1))
+    later = microphone.chunks()[-1]
+    assert len(microphone.chunks()) - before <= 55, "at most a second is filled"
+    assert later["time"] == pytest.approx(microphone.time - 0.02, abs=0.025)
+
+
 def test_the_microphones_latency_is_taken_off_the_instant() -> None:
     microphone = Microphone(start=3.0)
     microphone.capture.receive(SimpleNamespace(type="latency", seconds=0.03))

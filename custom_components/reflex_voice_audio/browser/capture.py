@@ -18,6 +18,8 @@ from .spectrum import FRAME_SAMPLES
 
 CHUNK_SAMPLES: int = 480
 METER_RANGE_DB: float = 60.0
+QUANTUM_SAMPLES: int = 128
+LONGEST_GAP_S: float = 1.0
 
 
 class Capture:
@@ -35,7 +37,7 @@ class Capture:
         self.tell_playback = tell_playback
         self.microphone = Resampler(rate, WIRE_RATE_HZ, 128)
         self.reference = Resampler(rate, WIRE_RATE_HZ, 128)
-        self.silence = Float32Array(128)
+        self.silence = Float32Array(QUANTUM_SAMPLES)
         self.frame = Float32Array(FRAME_SAMPLES)
         self.reference_frame = Float32Array(FRAME_SAMPLES)
         self.filled = 0
@@ -43,6 +45,7 @@ class Capture:
         self.chunk_filled = 0
         self.chunk_energy = 0.0
         self.position = 0
+        self.taken = 0
         self.start_time = -1.0
         self.latency = 0.0
         self.muted: bool = False
@@ -89,8 +92,25 @@ class Capture:
         """One quantum that begins at `time`; None for an input that is not connected."""
         if self.start_time < 0.0:
             self.start_time = time
-        self.microphone.feed(self.silence if microphone is None else microphone, count)
-        self.reference.feed(self.silence if reference is None else reference, count)
+        # A browser may leave a worklet out for some quanta, as while its context starts. What is
+        # lost was no sound, but it was time: without it all that follows would seem too early.
+        left_out = math.floor((time - self.start_time) * self.rate + 0.5) - self.taken
+        if left_out >= QUANTUM_SAMPLES:
+            filled = min(left_out, math.floor(LONGEST_GAP_S * self.rate))
+            self.start_time += (left_out - filled) / self.rate
+            while filled > 0:
+                self._take(self.silence, self.silence, min(filled, QUANTUM_SAMPLES))
+                filled -= QUANTUM_SAMPLES
+        self._take(
+            self.silence if microphone is None else microphone,
+            self.silence if reference is None else reference,
+            count,
+        )
+
+    def _take(self, microphone: Any, reference: Any, count: int) -> None:
+        self.taken += count
+        self.microphone.feed(microphone, count)
+        self.reference.feed(reference, count)
         made = FRAME_SAMPLES
         while made > 0:
             most = FRAME_SAMPLES - self.filled
