@@ -54,6 +54,32 @@ def find_all(piece: Samples, recording: Samples, least: float = 0.97) -> npt.NDA
     return np.flatnonzero(scores > least * strength * float(np.linalg.norm(piece)))
 
 
+def first_place(sent: Samples, recording: Samples, rate_hz: int, *, window_s: float = 0.5) -> int:
+    """The sample at which `sent` begins where it is heard first. The best place of the whole will
+    not do: an answer that is said twice is as good in both, and better where it did not pause."""
+    spread = rate_hz // 1_000
+    for at, piece in sounding(sent, rate_hz, window_s):
+        found = find_all(piece, recording)
+        if len(found):
+            peak = found[found <= found[0] + spread]
+            fits = [correlation(piece, recording[lag : lag + len(piece)]) for lag in peak]
+            return int(peak[int(np.argmax(fits))]) - at
+    return find(sent, recording).lag
+
+
+def sounding(sent: Samples, rate_hz: int, window_s: float) -> list[tuple[int, Samples]]:
+    """Windows of `sent` and where they begin in it, without those that are nearly silent: they say
+    nothing."""
+    window = int(window_s * rate_hz)
+    loud = float(np.sqrt(np.mean(np.square(sent, dtype=np.float64)))) * 0.1
+    pieces = [(at, sent[at : at + window]) for at in range(0, len(sent) - window + 1, window)]
+    return [
+        (at, piece)
+        for at, piece in pieces
+        if float(np.sqrt(np.mean(np.square(piece, dtype=np.float64)))) > loud
+    ]
+
+
 def correlation(one: Samples, other: Samples) -> float:
     """Normalised; 0 when either is silent or their lengths differ."""
     if len(one) != len(other):
@@ -68,16 +94,12 @@ def windows_in_place(
     """Correlation of each window of `sent` with the recording at one constant lag `start`.
 
     A sample that is lost, repeated or late moves everything behind it: from there on the figures
-    fall. Windows that are nearly silent are left out: they say nothing.
+    fall.
     """
-    window = int(window_s * rate_hz)
-    loud = float(np.sqrt(np.mean(np.square(sent, dtype=np.float64)))) * 0.1
-    figures = []
-    for at in range(0, len(sent) - window + 1, window):
-        piece = sent[at : at + window]
-        if float(np.sqrt(np.mean(np.square(piece, dtype=np.float64)))) > loud:
-            figures.append(correlation(piece, recording[start + at : start + at + window]))
-    return figures
+    return [
+        correlation(piece, recording[start + at : start + at + len(piece)])
+        for at, piece in sounding(sent, rate_hz, window_s)
+    ]
 
 
 @dataclass(frozen=True)
@@ -105,15 +127,10 @@ def windows_in_order(
 ) -> Places:
     """Each window of `sent` that sounds, looked for by itself: for answers that paused. Of a word
     that was said twice the place nearest to what was found before it counts."""
-    window = int(window_s * rate_hz)
-    loud = float(np.sqrt(np.mean(np.square(sent, dtype=np.float64)))) * 0.1
-    near = find(sent, recording).lag
+    near = first_place(sent, recording, rate_hz, window_s=window_s)
     lags: list[int] = []
     torn = 0
-    for at in range(0, len(sent) - window, window):
-        piece = sent[at : at + window]
-        if float(np.sqrt(np.mean(np.square(piece, dtype=np.float64)))) < loud:
-            continue
+    for at, piece in sounding(sent, rate_hz, window_s):
         found = find_all(piece, recording) - at
         if len(found):
             near = int(found[np.argmin(np.abs(found - near))])

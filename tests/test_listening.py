@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.listening import find, resample, windows_in_order, windows_in_place
+from tests.listening import find, first_place, resample, windows_in_order, windows_in_place
 
 RATE_HZ = 48_000
 
@@ -56,6 +56,18 @@ def test_what_is_said_twice_is_found_where_it_was_said() -> None:
     windows_in_order(piece, behind, RATE_HZ).assert_whole(pauses=1)
     with pytest.raises(AssertionError, match="torn"):
         windows_in_order(piece, behind, RATE_HZ).assert_whole(pauses=0)
+
+
+def test_the_first_of_two_places_counts_though_the_second_is_as_good_or_better() -> None:
+    piece = tone_of_noise(2)
+    pause = np.zeros(4_800, np.float32)
+    twice = np.concatenate([pause, piece, pause, piece * np.float32(1.01), pause])
+    assert first_place(piece, twice, RATE_HZ) == 4_800
+    paused = np.concatenate([pause, piece[:60_000], pause, piece[60_000:], piece, pause])
+    assert first_place(piece, paused, RATE_HZ) == 4_800
+    assert first_place(piece, paused[4_801:], RATE_HZ) == len(piece) + 4_800 - 1
+    faint = np.concatenate([pause, piece + tone_of_noise(2, seed=4) * np.float32(3), pause])
+    assert first_place(piece, faint, RATE_HZ) == 4_800, "torn everywhere: the best of the whole"
 
 
 def test_resampling_keeps_a_tone() -> None:

@@ -258,6 +258,8 @@ def test_an_error_card_tries_again_and_can_be_put_away(app: ServedApp, arrive: A
     expect(alert).to_have_count(0)
     expect(page.get_by_text("Ready when you are").first).to_be_visible()
     visitor.click_talk()
+    # Allowed before the page has asked, it would not be blocked a second time.
+    expect(alert).to_contain_text("The microphone is blocked.")
     page.context.grant_permissions(["microphone"])
     alert.get_by_role("button", name="Try again").click()
     visitor.wait_for_status("listening", "user_speaking", "thinking", "speaking")
