@@ -54,6 +54,9 @@ def check(source: str, path: str) -> list[Problem]:
         tree = ast.parse(source)
     except SyntaxError as err:
         return [Problem(path, err.lineno or 1, err.offset or 1, f"not Python: {err.msg}")]
+    except ValueError as err:
+        # A null byte, before Python 3.11.4.
+        return [Problem(path, 1, 1, f"not Python: {err}")]
     checker = _Checker(path, tree)
     checker.visit(tree)
     return sorted(checker.problems, key=lambda problem: (problem.line, problem.column))

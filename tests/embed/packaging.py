@@ -31,7 +31,9 @@ def build(folder: Path) -> tuple[Path, Path]:
     _hatch(checkout, "sdist", folder)
     (sdist,) = folder.glob("*.tar.gz")
     with tarfile.open(sdist) as archive:
-        archive.extractall(folder / "unpacked", filter="data")
+        # The argument of this name came with Python 3.11.4.
+        archive.extraction_filter = getattr(tarfile, "data_filter", None)
+        archive.extractall(folder / "unpacked")
     (unpacked,) = (folder / "unpacked").iterdir()
     _hatch(unpacked, "wheel", folder)
     (wheel,) = folder.glob("*.whl")
