@@ -3,6 +3,7 @@
     python -m benchmarks.barge_in --quick                      two to three minutes
     python -m benchmarks.barge_in                              everything, most of an hour
     python -m benchmarks.barge_in --only speech --seed 101     a piece of it
+    python -m benchmarks.barge_in --only people                recorded people, not a synthesiser
     python -m benchmarks.barge_in --merge results/a.json results/b.json
 
 A real Chromium, the served app, the local Realtime server in this process. Speech of several
@@ -25,7 +26,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import measure, sounds
+from benchmarks import measure, people, sounds
 from benchmarks.barge_in_report import (
     BEDS,
     OWN_VOICE_COUNTS,
@@ -42,6 +43,8 @@ from benchmarks.trials import Plan, Trials, is_cut, save_tape
 from tests.speech import resample_double, say
 
 PARTS = ("speech", "noises", "own_voice")
+PEOPLE = "people"
+"""Speech of recorded people instead; what the machine has of them."""
 RESULTS = Path(__file__).parent / "results"
 ROOMS: tuple[tuple[str, float | None], ...] = (
     ("quiet", None), ("white", None), ("pink", None), ("babble", None),
@@ -72,9 +75,10 @@ QUICK = Size(10, 3, 12.0, 1)
 FULL = Size(50, 10, 200.0)
 
 
-def speech_plans(kind: str, count: int, rng: np.random.Generator) -> Iterator[Plan]:
+def speech_plans(
+    words: Sequence[sounds.Sound], kind: str, count: int, rng: np.random.Generator
+) -> Iterator[Plan]:
     """Every voice and sentence in turn, in every room; a quarter in a reply's first second."""
-    words = sounds.words(kind)
     order = rng.permutation(len(words))
     for number in range(count):
         sound = words[order[number % len(words)]]
@@ -119,11 +123,11 @@ class Benchmark:
         if self._stage.console:
             print("\nconsole:", self._stage.console[:10])
 
-    def speech(self, count: int) -> None:
+    def speech(self, words: Callable[[str], list[sounds.Sound]], count: int) -> None:
         """Long and short words, room by room."""
         plans = [
-            *speech_plans("long", count, self._rng),
-            *speech_plans("short", count, self._rng),
+            *speech_plans(words("long"), "long", count, self._rng),
+            *speech_plans(words("short"), "short", count, self._rng),
         ]
         for room in ROOMS:
             own = [plan for plan in plans if (plan.bed, plan.echo_db) == room]
@@ -187,6 +191,11 @@ def own_voice_counts(sent: list[Sent]) -> dict[str, int]:
     }
 
 
+def said_by_people(kind: str) -> list[sounds.Sound]:
+    """Words of recorded people instead of a synthesiser's."""
+    return people.words(kind, held_out=True)
+
+
 def on_pages(count: int, work: Callable[[int], None]) -> None:
     """`work(number)` on as many pages at once: it takes minutes, not an hour."""
     with ThreadPoolExecutor(count) as pool:
@@ -198,13 +207,14 @@ def run(
     size: Size, only: Sequence[str], seed: int, keep: Path | None, found: list[Findings]
 ) -> None:
     """Serve, visit, play; each page's findings are in `found` from its beginning."""
+    words = said_by_people if PEOPLE in only else sounds.words
 
     def talk(number: int) -> None:
         with visit(url) as on:
             benchmark = Benchmark(on, seed + 1000 * number, keep)
             found.append(benchmark.found)
-            if "speech" in only:
-                benchmark.speech(size.interruptions)
+            if "speech" in only or PEOPLE in only:
+                benchmark.speech(words, size.interruptions)
             if "noises" in only:
                 benchmark.noises(size.noises)
             benchmark.close()
@@ -217,7 +227,7 @@ def run(
             benchmark.close()
 
     with tempfile.TemporaryDirectory() as folder, serve_with_assistant(Path(folder)) as url:
-        if "speech" in only or "noises" in only:
+        if {"speech", PEOPLE, "noises"} & set(only):
             on_pages(size.pages, talk)
         if "own_voice" in only:
             # One after the other: each is a minute of speech for the recogniser, all the time.
@@ -228,7 +238,7 @@ def run(
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--quick", action="store_true", help="two to three minutes")
-    parser.add_argument("--only", action="append", choices=PARTS, help="this part; may be repeated")
+    parser.add_argument("--only", action="append", choices=(*PARTS, PEOPLE), help="may be repeated")
     parser.add_argument("--interruptions", type=int, help="of each kind, a page")
     parser.add_argument("--noises", type=int, help="of each kind, a page")
     parser.add_argument("--echo-s", type=float, help="seconds of its own voice at each level")
@@ -261,6 +271,8 @@ def main() -> None:
     size, only = size_of(options), options.only or PARTS
     asked = {"began": time.strftime("%Y-%m-%d %H:%M:%S"), "seed": options.seed, "only": list(only)}
     found: list[Findings] = []
+    if PEOPLE in only and people.missing(held_out=True):
+        print("not installed:", ", ".join(people.missing(held_out=True)))
     try:
         run(size, only, options.seed, options.keep, found)
     finally:

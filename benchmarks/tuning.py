@@ -1,6 +1,7 @@
 """The speech detector without a browser: minutes of audio in seconds, to tune it by.
 
     python -m benchmarks.tuning --trials 200 --noises 40 --echo-s 60
+    python -m benchmarks.tuning --people --trials 560 --noises 0 --echo-s 0
 
 The detector's own Python hears a room at 24 kHz: words or noises, a bed, the answer's echo. The
 answer pauses and goes on as the player would, and the input is as late as the browser's simulated
@@ -35,7 +36,7 @@ from reflex_voice_audio.browser.spectrum import (
     Spectrum,
 )
 
-from benchmarks import measure, tuning_sounds
+from benchmarks import measure, people, tuning_sounds
 from benchmarks.measure import percentile
 from benchmarks.sounds import Sound, bed, room
 
@@ -292,9 +293,9 @@ def half(samples: npt.NDArray[Any]) -> Line:
     return np.asarray(np.fft.irfft(spectrum, count) * (count / len(samples)), dtype=np.float64)
 
 
-def speak(job: tuple[int, int, dict[str, float]]) -> list[Trial]:
+def speak(job: tuple[int, int, dict[str, float], bool]) -> list[Trial]:
     """Words in one room."""
-    index, count, settings = job
+    index, count, settings, of_people = job
     where = ROOMS[index % len(ROOMS)]
     rng = np.random.default_rng(1_000 + index)
     rig = Rig(where, index, settings)
@@ -305,13 +306,18 @@ def speak(job: tuple[int, int, dict[str, float]]) -> list[Trial]:
     found = []
     for number in range(count):
         kind = ("long", "short")[number % 2]
-        words = tuning_sounds.words(kind)
+        words = words_of(kind, of_people)
         sound = words[int(rng.integers(len(words)))]
         level_db = max(floor_db + rng.uniform(0, 12), -45.0)
         gain = 10 ** ((level_db - measure.active_level_db(sound.samples, 48_000)) / 20)
         into_ms = int(rng.uniform(100, 900)) if number % 4 == 1 else None
         found.append(rig.trial(sound, min(1.0, gain), into_ms))
     return found
+
+
+def words_of(kind: str, of_people: bool) -> list[Sound]:
+    """Recorded people's, or a synthesiser's."""
+    return people.words(kind, held_out=False) if of_people else tuning_sounds.words(kind)
 
 
 def knock(job: tuple[int, int, dict[str, float]]) -> list[Trial]:
@@ -392,6 +398,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--noises", type=int, default=8, help="of each kind")
     parser.add_argument("--echo-s", type=float, default=30.0, help="at each of six rooms")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE")
+    parser.add_argument("--people", action="store_true", help="recorded people's words")
     parser.add_argument("--all", action="store_true", help="a line for each trial")
     parser.add_argument("--processes", type=int, default=2)
     return parser.parse_args()
@@ -409,9 +416,10 @@ def main() -> None:
     begun = time.monotonic()
     for kind in ("long", "short"):
         # Spoken once, before the work is shared out.
-        tuning_sounds.words(kind)
+        words_of(kind, options.people)
     run_each = functools.partial(_run_each, options.processes)
-    spoken = run_each(speak, [(n, options.trials // 14, settings) for n in range(14)])
+    jobs = [(n, options.trials // 14, settings, options.people) for n in range(14)]
+    spoken = run_each(speak, jobs)
     noisy = run_each(knock, [(n, options.noises // 2, settings) for n in range(2)])
     trials = [trial for part in spoken for trial in part]
     knocks = [trial for part in noisy for trial in part]

@@ -9,7 +9,7 @@ import pytest
 from reflex_voice_audio.browser.jsapi import Float32Array
 from reflex_voice_audio.browser.spectrum import Spectrum
 
-from benchmarks import barge_in_report, harness, sounds, tuning, tuning_sounds
+from benchmarks import barge_in_report, harness, people, sounds, tuning, tuning_sounds
 from benchmarks.barge_in_report import Findings, merge, noise_row, speech_row
 from benchmarks.tuning import FRAME, FastSpectrum, Rig, Speaker
 from tests.benchmarks.outcomes import noise_outcome, spoken_outcome
@@ -22,6 +22,28 @@ def test_the_benchmarks_words_and_voices_never_tune_the_detector() -> None:
     held_out = sounds.LONG_WORDS + sounds.SHORT_WORDS
     assert not set(held_out) & set(tuning_sounds.LONG_WORDS + tuning_sounds.SHORT_WORDS)
     assert not set(harness.LONG_ANSWER) & set(tuning_sounds.ASSISTANT)
+
+
+def test_people_who_tune_the_detector_are_not_those_who_measure_it() -> None:
+    tuning_, measured = (
+        {(folder, name) for folder, names in group.items() for name in names}
+        for group in (people.TUNING, people.HELD_OUT)
+    )
+    assert tuning_
+    assert measured
+    assert not tuning_ & measured
+
+
+def test_a_recording_is_cut_to_its_voice_and_left_out_if_it_is_noisy() -> None:
+    voice = RNG.normal(0, 0.1, sounds.RATE_HZ // 2)
+    silence = np.zeros(sounds.RATE_HZ // 2)
+    found = people.trimmed(np.concatenate([silence, voice, silence]))
+    assert found is not None
+    assert len(found) == pytest.approx(len(voice), abs=2 * sounds.FRAME)
+    assert np.max(np.abs(found)) == pytest.approx(1.0)
+    hiss = RNG.normal(0, 0.01, 3 * len(voice))
+    assert people.trimmed(np.concatenate([silence, voice, silence]) + hiss) is None
+    assert people.trimmed(voice[: 10 * sounds.FRAME]) is None, "too short to judge"
 
 
 def test_the_benchmarks_noises_are_made_in_another_way_than_those_for_tuning() -> None:

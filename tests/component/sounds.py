@@ -25,6 +25,10 @@ FORMANTS = {
     "i": ((300.0, 70.0), (2200.0, 120.0), (2900.0, 160.0)),
     "o": ((480.0, 80.0), (900.0, 100.0), (2400.0, 160.0)),
 }
+CLOSE_VOWELS = {
+    "u": ((290.0, 60.0), (720.0, 90.0), (2250.0, 160.0)),
+    "y": ((270.0, 60.0), (1900.0, 160.0), (2300.0, 200.0)),
+}
 
 
 def ratio(db: float) -> float:
@@ -78,7 +82,9 @@ def _edges(samples: Samples, rise: float = 0.02, fall: float = 0.04) -> Samples:
 def vowel(name: str, seconds: float, pitch: tuple[float, float] = (125.0, 110.0)) -> Samples:
     """One steady vowel."""
     source = _glottis(seconds, pitch)
-    parts = [g * _resonate(source, *f) for f, g in zip(FORMANTS[name], (1, 0.7, 0.5), strict=True)]
+    formants = (FORMANTS | CLOSE_VOWELS)[name]
+    gains = (1, 0.7, 0.5) if name in FORMANTS else (1, 0.1, 0.06)
+    parts = [g * _resonate(source, *f) for f, g in zip(formants, gains, strict=True)]
     return _edges(np.sum(np.array(parts), axis=0))
 
 

@@ -96,6 +96,23 @@ def test_a_vowel_of_400_ms_is_enough_to_interrupt(name: str) -> None:
     assert hear(at_level(vowel(name, 0.4), -25)).phases() == ["candidate", "confirmed", "ended"]
 
 
+@pytest.mark.parametrize("name", ["u", "y"])
+def test_a_vowel_that_hums_is_a_voice_too(name: str) -> None:
+    ear = Ear()
+    spectrum = ear.capture.detector.salience
+    seen: list[float] = []
+    judge = spectrum._is_open_hum
+
+    def note(hum: float, formants: float) -> bool:
+        seen.append(10 * np.log10(formants / hum))
+        return judge(hum, formants)
+
+    spectrum._is_open_hum = note  # type: ignore[method-assign]  # looks on
+    ear.listen(timeline(2.3, (1.0, at_level(vowel(name, 0.4), -25))) + noise(2.3, QUIET_DBFS))
+    assert -26 < np.median(seen[5:30]) < -14, "closer than the vowels above"
+    assert ear.phases() == ["candidate", "confirmed", "ended"]
+
+
 def test_half_a_tenth_of_a_second_is_not() -> None:
     assert hear(at_level(vowel("a", 0.06), -25)).phases() == ["candidate", "rejected"]
 

@@ -24,6 +24,10 @@ MARGIN_SLOPE: float = 0.06
 TONE_SHARE: float = 0.98
 RECENT_FRAMES: int = 5
 FALLING_RATIO: float = 0.4
+CLEAR_HUM: float = 0.01
+CLOSED_HUM: float = 0.0025
+OPEN_BANDS: int = 5
+CLEAR_PITCH: float = 0.8
 
 
 class Salience:
@@ -156,9 +160,20 @@ class Salience:
                 hum += above
             else:
                 formants += above
-        if formants < hum * self.hum_ratio:
+        if formants < hum * self.hum_ratio and not self._is_open_hum(hum, formants):
             return False
         return self.is_periodic()
+
+    def _is_open_hum(self, hum: float, formants: float) -> bool:
+        """The "oo" and "ee" of people hum, too: with a clearer pitch than things, and with more
+        above it than a closed mouth."""
+        if formants < hum * CLOSED_HUM:
+            return False
+        if formants < hum * CLEAR_HUM and self.bands_over < OPEN_BANDS:
+            return False
+        if self.echo.total > self.minimum_power and not self.echo.is_known():
+            return False
+        return self.spectrum.periodicity() >= CLEAR_PITCH
 
     def is_periodic(self) -> bool:
         """Whether it has a pitch, and is more than a beep."""
