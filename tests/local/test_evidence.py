@@ -67,6 +67,24 @@ def test_a_lone_filler_needs_more_voice_than_a_word(
     assert is_imagined(text, voiced_ms) is imagined
 
 
+@pytest.mark.parametrize(
+    ("text", "voiced_ms", "imagined"),
+    [
+        ("♪♪", 3_000, True),
+        ("...", 3_000, True),
+        ("© transcript Emily Beynon", 350, True),
+        ("大家啊啊", 290, True),
+        ("♪ Hello there", 2_000, False),
+        ("A café – “why not?” – for £3, it’s 20°…", 250, False),
+        ("", 300, True),
+    ],
+)
+def test_what_no_english_sentence_is_written_with_was_imagined_into_a_cough(
+    text: str, voiced_ms: float, imagined: bool
+) -> None:
+    assert is_imagined(text, voiced_ms) is imagined
+
+
 @pytest.fixture(scope="module")
 def engines() -> Iterator[Engines]:
     yield real_engines(BuiltinResponder())

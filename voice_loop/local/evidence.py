@@ -2,11 +2,13 @@
 
 A recogniser makes words of anything. A detector of voices stops coughs, doors and keys, but a hum
 ("mm-hmm") is a voice; it lacks what makes words, energy above its closed lips. A lone "You" or "Oh"
-is what is imagined into a short noise. Pure; it decides nothing about what a word means.
+is what is imagined into a short noise, and so are notes ("♪") and credits ("©"). Pure; it decides
+nothing about what a word means.
 """
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 import numpy as np
@@ -16,6 +18,8 @@ MIN_VOICED_MS: Final = 190.0
 """Less voice than the shortest word."""
 MIN_OPEN_MS: Final = 96.0
 _MIN_VOICED_FOR_FILLER_MS: Final = 400.0
+_MIN_VOICED_FOR_SYMBOLS_MS: Final = 1_000.0
+_FOREIGN: Final = re.compile(r"[^\x20-\x7eÀ-ÿ\u2010-\u2027£€°½¼¾]")
 _FILLERS: Final = frozenset(("you", "oh", "ah", "uh", "um", "er", "mm", "hmm", "the", "a"))
 _FRAME_SAMPLES: Final = 512
 _RATE_HZ: Final = 16_000
@@ -52,5 +56,10 @@ def may_hold_words(speech: Samples, voiced_ms: float) -> bool:
 
 
 def is_imagined(text: str, voiced_ms: float) -> bool:
-    """A lone filler in hardly any voice."""
-    return text.strip(" .!?,").lower() in _FILLERS and voiced_ms < _MIN_VOICED_FOR_FILLER_MS
+    """A lone filler in hardly any voice, or what no English sentence is written with: notes, the
+    credits of a film, another script."""
+    if text.strip(" .!?,").lower() in _FILLERS:
+        return voiced_ms < _MIN_VOICED_FOR_FILLER_MS
+    if not any(map(str.isalnum, text)):
+        return True
+    return voiced_ms < _MIN_VOICED_FOR_SYMBOLS_MS and _FOREIGN.search(text) is not None
