@@ -242,7 +242,8 @@ class Rig:
             )  # fmt: skip
 
     def learn(self, length_ms: int) -> None:
-        """Hear the answer for a while."""
+        """Hear the room, as a microphone that was just opened does, then the answer for a while."""
+        self.run(60)
         self.answer()
         self.run(length_ms // 10)
 

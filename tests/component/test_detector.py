@@ -161,6 +161,43 @@ def test_a_hiss_before_the_vowel_is_part_of_the_word() -> None:
     assert ear.heard[0].onset_ms == pytest.approx(1_000, abs=25)
 
 
+@pytest.mark.parametrize("rise_ms", [5, 10, 15, 20])
+def test_a_clear_voice_in_a_calm_room_needs_no_second_frame(rise_ms: int) -> None:
+    said = at_level(vowel("a", 0.3), -25)
+    rising = said * np.minimum(1, np.arange(len(said)) / (rise_ms * RATE / 1_000)) ** 3
+    line = timeline(2.0, (1.0, rising)) + noise(2.0, QUIET_DBFS)
+    soon, usual = Ear(), Ear()
+    usual.send(type="config", settings={"clear_voice_score_db": 1_000})
+    at_ms = []
+    for ear in (soon, usual):
+        ear.listen(line)
+        at_ms.append(ear.first("candidate").at_ms)
+    assert at_ms[0] == at_ms[1] - 10
+
+
+def test_what_is_loud_but_no_voice_needs_its_second_frame() -> None:
+    rush = at_level(np.random.default_rng(4).standard_normal(RATE // 5), -25)
+    assert hear(rush).first("candidate").at_ms >= 1_020
+
+
+def test_where_others_talk_a_clear_voice_needs_its_second_frame() -> None:
+    talk = sum(at_level(speech(3.0, 90.0 + 17 * n, seed=40 + n), -60) for n in range(8))
+    said = at_level(vowel("a", 0.3), -20)
+    rising = said * np.minimum(1, np.arange(len(said)) / (0.01 * RATE)) ** 3
+    at_ms = []
+    for room in (noise(3.0, QUIET_DBFS), np.asarray(talk) + noise(3.0, QUIET_DBFS)):
+        ear = Ear()
+        ear.listen(timeline(3.0, (2.5, rising)) + room)
+        at_ms.append([event.at_ms for event in ear.heard if event.onset_ms > 2_450][0])
+    assert at_ms == [2_520, 2_530]
+
+
+def test_a_room_that_was_noisy_from_the_beginning_is_no_restless_one() -> None:
+    ear = Ear()
+    ear.listen(noise(1.0, -45.0))
+    assert ear.capture.detector.noise.unrest_over_db() == 0
+
+
 def test_talk_in_the_background_asks_for_more_than_a_fan_as_loud() -> None:
     talk = sum(at_level(speech(8.0, 90.0 + 17 * n, seed=40 + n), -52) for n in range(8))
     babble, fan = Ear(), Ear()
@@ -391,6 +428,31 @@ def test_the_noise_of_the_room_does_not_pass_for_echo() -> None:
     echo = room.capture.detector.echo
     assert echo.is_known()
     assert np.median(10 * np.log10(np.array(list(echo.gain)))) < -22
+
+
+def test_without_an_echo_none_is_expected_above_the_room() -> None:
+    """Headphones, or a browser that cancels it: an "s" must not be looked for above an echo."""
+    room = Room(REPLY, -90.0, 40.0)
+    room.converse(noise(3.0, -48.0))
+    echo, floor = room.capture.detector.echo, room.capture.detector.noise
+    over: list[float] = []
+    for number in range(200):
+        room.converse(noise(0.01, -48.0, seed=number))
+        over.append(10 * np.log10(echo.expected[8] / floor.power[8]))
+    assert np.median(over) < 0
+
+
+def test_over_an_echo_what_is_faint_must_stand_out_further() -> None:
+    seen = Ear().capture.detector
+    room = seen.salience
+    room.bands_over, room.power, room.floor_power = 3, 1.0, 1.0
+    room.score = seen.settings["start_score_db"] + 3
+    room.spectrum = SimpleNamespace(periodicity=lambda: 0.0)  # type: ignore[assignment]  # no pitch
+    assert seen._is_active()
+    seen.echo.total = 0.6
+    assert not seen._is_active()
+    room.score += 4
+    assert seen._is_active()
 
 
 def test_what_is_too_faint_for_a_sound_is_not_learned_as_echo_either() -> None:

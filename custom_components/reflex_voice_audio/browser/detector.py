@@ -1,6 +1,6 @@
 """When a person begins to speak, and whether it is speech: decided in the browser, every 10 ms.
 
-A sound is a *candidate* 20 to 30 ms after its onset, *confirmed* when speech-like evidence adds up
+A sound is a *candidate* 10 to 40 ms after its onset, *confirmed* when speech-like evidence adds up
 or it simply lasts, *rejected* when it ends before, and *ended* after a silence. Evidence is voiced
 frames with formants: not a hum, not a click, not a rush of noise. While the assistant is audible a
 frame counts only above the echo expected of it. The floor of the room is followed all the time.
@@ -33,6 +33,11 @@ STALE_ONSET_SAMPLES: int = 2400
 WARY_EVIDENCE_MS: int = 30
 PATIENT_EVIDENCE_MS: int = 36
 FADE_SAMPLES: int = 720
+CARE_SLOPE: float = 3.0
+CARE_MOST_DB: float = 6.0
+FAINT_ECHO: float = 0.5
+CALM_DB: float = 1.0
+CLEAR_TONE_SHARE: float = 0.85
 
 DEFAULTS: dict[str, float] = {
     # Pause on a candidate while the assistant is audible; 0 never does.
@@ -52,9 +57,11 @@ DEFAULTS: dict[str, float] = {
     "candidate_ms": 20,
     "candidate_hiss_ms": 40,
     # A frame is part of a sound when bands rise this far above what is expected in them.
-    "noise_margin_db": 5,
+    "noise_margin_db": 4,
     "echo_margin_db": 3,
-    "start_score_db": 20,
+    "start_score_db": 14,
+    # Voice that stands out this far, in a calm room, needs no second frame.
+    "clear_voice_score_db": 40,
     "murmur_score_db": 10,
     "keep_score_db": 8,
     "minimum_level_dbfs": -58,
@@ -185,7 +192,7 @@ class SpeechDetector:
         if self.state == QUIET:
             if seen.bands_over < 2 or seen.score < self.settings["murmur_score_db"]:
                 return False
-            if seen.score >= self.settings["start_score_db"]:
+            if seen.score >= self.settings["start_score_db"] + self._care_db():
                 return True
             # An "n" or "w" begins softly, but with a pitch.
             return self.echo.total < seen.power * MURMUR_ECHO and seen.is_periodic() is True
@@ -198,6 +205,13 @@ class SpeechDetector:
             return False
         self.best_score = max(self.best_score, seen.score)
         return seen.score >= limit and seen.bands_over >= 1
+
+    def _care_db(self) -> float:
+        """How much further a sound must stand out over echo, or where others talk: both rise and
+        fall, the noise of a room does not."""
+        if self.echo.total > self.salience.floor_power * FAINT_ECHO:
+            return CARE_MOST_DB
+        return min(CARE_MOST_DB, self.noise.unrest_over_db() * CARE_SLOPE)
 
     def _step(self, active: bool, energy: float) -> None:
         self.voiced_ago += 1
@@ -279,12 +293,23 @@ class SpeechDetector:
         needed = self.settings["candidate_hiss_ms"] if hiss else self.settings["candidate_ms"]
         if self.during_playback and not self.echo.is_known():
             needed += FRAME_MS
+        elif self._is_clear_voice():
+            needed = FRAME_MS
         if self.position < self.wary_until and self.evidence_ms < WARY_EVIDENCE_MS:
             return
         if self.sustained * FRAME_MS >= needed:
             self.state = CANDIDATE
             self.sound += 1
             self.tell("candidate", self.sound, self.onset, self.during_playback)
+
+    def _is_clear_voice(self) -> bool:
+        seen = self.salience
+        if seen.score < self.settings["clear_voice_score_db"]:
+            return False
+        # Where a tone begins or ends, it is all bands for a frame, but most of it is the tone.
+        if seen.is_tone(CLEAR_TONE_SHARE):
+            return False
+        return self.noise.unrest_over_db() < CALM_DB and seen.is_voice() is True
 
     def _follow(self, active: bool) -> None:
         """An open sound: count what speaks for speech, and the silence that ends it."""

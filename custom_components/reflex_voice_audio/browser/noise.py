@@ -127,7 +127,8 @@ class NoiseFloor:
         return spread < STEADY_DB * STEADY_DB * STEADY_FRAMES
 
     def accept(self) -> None:
-        """What sounds now is the floor."""
+        """What sounds now is the floor; how far it rose above another says nothing any more."""
+        self.unrest_db = 0.0
         for band in range(BAND_COUNT):
             self.power[band] = self.mean[band] * 1.2
             self.least[band] = self.mean[band]

@@ -175,11 +175,15 @@ class Salience:
             return False
         return self.spectrum.periodicity() >= CLEAR_PITCH
 
-    def is_periodic(self) -> bool:
-        """Whether it has a pitch, and is more than a beep."""
+    def is_tone(self, share: float) -> bool:
+        """Whether one band holds more than `share` of the power."""
         most = 0.0
         for band in range(BAND_COUNT):
             most = max(most, self.bands[band])
-        if most > self.power * TONE_SHARE:
+        return most > self.power * share
+
+    def is_periodic(self) -> bool:
+        """Whether it has a pitch, and is more than a beep."""
+        if self.is_tone(TONE_SHARE):
             return False
         return self.spectrum.periodicity() >= self.settings["periodicity"]
