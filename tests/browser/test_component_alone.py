@@ -19,6 +19,13 @@ from tests.speech import conversation, say, sounding_s
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(600)]
 ALIVE = "#status:text('idle')"
+HOLD_WORKLETS = """(() => {
+    const load = AudioWorklet.prototype.addModule;
+    const held = new Promise(letThemLoad => Object.assign(window, { letThemLoad }));
+    AudioWorklet.prototype.addModule = function (url) {
+        return held.then(() => load.call(this, url));
+    };
+})()"""
 WORDS = "The quick brown fox is at the door."
 
 
@@ -85,3 +92,17 @@ def test_a_speaker_alone_says_what_its_server_sends_and_asks_for_no_microphone(
     tape = visitor.heard()
     assert sounding_s(tape.samples, tape.rate_hz) > 0.8
     expect(page.locator("#problem")).to_have_text("")
+
+
+def test_what_the_server_says_before_the_worklets_are_loaded_is_heard_from_its_first_sample(
+    intercom: ServedApp, arrive: Arrive
+) -> None:
+    visitor = arrive(f"{intercom.url}/mouth", device=False, alive=ALIVE)
+    page = visitor.page
+    page.evaluate(HOLD_WORKLETS)
+    page.get_by_role("button", name="Call them").click()
+    expect(page.locator(".line").last).to_have_text("assistant: Hmm.", timeout=PATIENCE_MS)
+    page.evaluate("window.letThemLoad()")
+    expect(page.locator("#status")).to_have_text("listening", timeout=PATIENCE_MS)
+    tape = visitor.heard()
+    assert sounding_s(tape.samples, tape.rate_hz) > 0.8

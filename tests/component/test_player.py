@@ -159,16 +159,58 @@ def test_the_volume_is_bounded(speaker: Speaker) -> None:
         assert speaker.player.gain.gain.value == used
 
 
-def test_messages_before_the_file_is_loaded_do_no_harm() -> None:
+@pytest.fixture
+def early() -> Iterator[tuple[Page, Player]]:
+    """A player whose worklet is not loaded yet."""
     with browser() as page:
         context = page._make_context({})
-        player = Player(context, ContextClock(context), None)
-        cuts: list[tuple[Any, ...]] = []
-        player.play(1, 0, 0, ArrayBuffer(4))
-        player.flush(1, lambda *cut: cuts.append(cut))
-        page.advance(200)
-        assert cuts == [(1, 0, 0, None)]
-        player.close()
+        yield page, Player(context, ContextClock(context), None)
+
+
+def play_early(player: Player, turn: int) -> None:
+    player.play(turn, 0, 0, ArrayBuffer(4))
+    player.finish(turn, 0, "completed")
+
+
+def told(player: Player) -> list[tuple[str, int]]:
+    return [(m["type"], m.get("turn", 0)) for m in player.node.port.sent]
+
+
+def test_what_comes_before_the_file_is_loaded_is_played_once_it_is(
+    early: tuple[Page, Player],
+) -> None:
+    _, player = early
+    play_early(player, 1)
+    player.attach()
+    assert told(player) == [("audio", 1), ("end", 1)]
+    play_early(player, 2)
+    assert told(player)[2:] == [("audio", 2), ("end", 2)]
+
+
+def test_what_is_cut_before_the_file_is_loaded_was_not_heard(early: tuple[Page, Player]) -> None:
+    page, player = early
+    cuts: list[tuple[Any, ...]] = []
+    play_early(player, 1)
+    player.flush(1, lambda *cut: cuts.append(cut))
+    page.advance(200)
+    assert cuts == [(1, 0, 0, None)]
+    player.attach()
+    assert told(player)[-1] == ("flush", 1)
+
+
+def test_nothing_of_an_old_session_waits_for_the_file(early: tuple[Page, Player]) -> None:
+    _, player = early
+    play_early(player, 3)
+    player.restart()
+    player.attach()
+    assert told(player) == []
+
+
+def test_a_closed_player_keeps_nothing(early: tuple[Page, Player]) -> None:
+    _, player = early
+    play_early(player, 1)
+    player.close()
+    assert len(player.waiting) == 0
 
 
 def test_other_messages_and_old_flushes_are_ignored(speaker: Speaker) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .jsapi import AudioWorkletNode, clearTimeout, performance, setTimeout
+from .jsapi import Array, AudioWorkletNode, clearTimeout, performance, setTimeout
 
 FLUSH_TIMEOUT_MS = 100
 SAMPLES_PER_MS = 24
@@ -22,6 +22,8 @@ class Player:
         self.clock = clock
         self.listener = listener
         self.node: Any = None
+        # What comes before the worklet is loaded: no more than the server may send ahead.
+        self.waiting: Any = Array()
         self.gain = context.createGain()
         self.gain.connect(context.destination)
         self.turn = 0
@@ -37,7 +39,7 @@ class Player:
         self.timer: Any = None
 
     def attach(self) -> None:
-        """Build the node; the worklet's file is loaded."""
+        """Build the node; the worklet's file is loaded. What came before is played now."""
         self.node = AudioWorkletNode(
             self.context,
             "voice-playback",
@@ -46,6 +48,10 @@ class Player:
         self.node.port.onmessage = self.on_message
         self.node.onprocessorerror = self.on_error
         self.node.connect(self.gain)
+        waiting = self.waiting
+        self.waiting = Array()
+        for i in range(len(waiting)):
+            self.post(waiting[i][0], waiting[i][1])
 
     def restart(self) -> None:
         """Begin anew for a session that counts its turns from the beginning."""
@@ -55,6 +61,7 @@ class Player:
         self.cut_turn = -1
         self.last = None
         self.is_playing = False
+        self.waiting = Array()
         if self.node is not None:
             self.post({"type": "stop"}, [])
             self.node.disconnect()
@@ -71,6 +78,8 @@ class Player:
     def post(self, message: Any, transfer: Any) -> None:
         if self.node is not None:
             self.node.port.postMessage(message, transfer)
+        else:
+            self.waiting.push([message, transfer])
 
     def play(self, turn: int, item: int, position: int, pcm: Any) -> None:
         if turn <= self.cut_turn:
@@ -176,3 +185,4 @@ class Player:
         self.on_cut = None
         self.post({"type": "stop"}, [])
         self.node = None
+        self.waiting = Array()
