@@ -152,6 +152,13 @@ def cough(seed: int = 5) -> Samples:
     return np.asarray(sound, dtype=np.float64)
 
 
+def hoarse_cough(voice_s: float = 0.09) -> Samples:
+    """A rush of 150 ms whose end is voiced, and as loud: 50 ms of it count as voice."""
+    rush = np.random.default_rng(12).standard_normal(int(0.15 * RATE))
+    parts = (_resonate(rush, 1_200.0, 900.0), vowel("a", voice_s, (180.0, 140.0)))
+    return np.concatenate([at_level(part, -25) for part in parts])
+
+
 def slam() -> Samples:
     """A door."""
     count = int(0.4 * RATE)

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from reflex_voice_audio.browser.detector import PATIENT_EVIDENCE_MS
 
 from tests.component.sounds import (
     RATE,
@@ -17,6 +18,7 @@ from tests.component.sounds import (
     backchannel,
     click,
     cough,
+    hoarse_cough,
     hum,
     noise,
     slam,
@@ -123,6 +125,26 @@ def test_a_sound_soon_after_a_rejected_one_goes_on_where_that_one_stopped() -> N
     late = np.concatenate([half, np.zeros(int(0.80 * RATE)), half])
     assert hear(soon).phases()[:4] == ["candidate", "rejected", "candidate", "confirmed"]
     assert hear(late).phases() == ["candidate", "rejected"] * 2
+
+
+def test_the_gap_in_a_word_is_waited_for_and_a_cough_that_ends_in_a_voice_is_not_a_word() -> None:
+    syllable = at_level(vowel("a", 0.07), -25)
+    gap = np.zeros(int(0.14 * RATE))
+    word = np.concatenate([syllable, gap, syllable])
+    assert hear(word).phases() == ["candidate", "confirmed", "ended"]
+    ear = Ear()
+    detector = ear.capture.detector
+    sound = hoarse_cough()
+    length_s = 1.1 + len(sound) / RATE
+    ear.listen(timeline(length_s, (1.0, sound)) + noise(length_s, QUIET_DBFS))
+    assert ear.phases() == ["candidate", "rejected"], "its end is 100 ms ago"
+    assert detector.carried_ms == 0
+    assert detector.evidence_ms >= PATIENT_EVIDENCE_MS, "as much voice as the syllable has"
+
+
+def test_two_coughs_do_not_add_up_to_a_word() -> None:
+    fit = np.concatenate([hoarse_cough(), np.zeros(int(0.2 * RATE))] * 2)
+    assert hear(fit).phases() == ["candidate", "rejected"] * 2
 
 
 @pytest.mark.parametrize("sound", [0.3 * cough(), at_level(hum(), -25)], ids=["cough", "hum"])
@@ -328,7 +350,8 @@ def test_a_person_who_talks_over_it_pauses_it_fast_and_then_stops_it(
     room.converse(timeline(5.5, (3.0, PERSON)) + noise(5.5, QUIET_DBFS))
     found = [event for event in room.heard if event.onset_ms > 2_900]
     assert [event.phase for event in found][:2] == ["candidate", "confirmed"]
-    assert found[0].at_ms - 3_000 <= 150
+    # How soon depends on what the answer says just then, and so on when it went on before.
+    assert found[0].at_ms - 3_000 <= 170
     assert found[1].at_ms - 3_000 <= 800
     assert found[0].during_playback
     assert room.told[-2:] == ["pause", "over"]

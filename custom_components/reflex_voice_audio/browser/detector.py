@@ -32,6 +32,7 @@ WARY_SAMPLES: int = 48000
 STALE_ONSET_SAMPLES: int = 2400
 WARY_EVIDENCE_MS: int = 30
 PATIENT_EVIDENCE_MS: int = 36
+SYLLABLE_SAMPLES: int = 4320
 FADE_SAMPLES: int = 720
 CARE_SLOPE: float = 3.0
 CARE_MOST_DB: float = 6.0
@@ -342,9 +343,14 @@ class SpeechDetector:
 
     def _patience_ms(self) -> float:
         """How long a candidate may be silent."""
-        if self.evidence_ms < PATIENT_EVIDENCE_MS:
+        if self.evidence_ms < PATIENT_EVIDENCE_MS or not self._is_syllable():
             return self.settings["reject_silence_ms"]
         return self.settings["reject_voice_ms"]
+
+    def _is_syllable(self) -> bool:
+        """The gap in a word comes soon after its vowel. What has lasted longer and shown so little
+        voice, as a cough does at its end, is no word that goes on."""
+        return self.last_active - self.onset <= SYLLABLE_SAMPLES
 
     def _weigh(self) -> None:
         """Add this frame to the evidence."""
@@ -374,7 +380,7 @@ class SpeechDetector:
         state = self.state
         self.state = QUIET
         if state == CANDIDATE:
-            self.carried_ms = self.evidence_ms
+            self.carried_ms = self.evidence_ms if self._is_syllable() else 0.0
             self.carried_until = self.last_active + self.settings["carry_ms"] * SAMPLES_PER_MS
             if self.evidence_ms < WARY_EVIDENCE_MS:
                 # Typing, dishes: the next knock must show a voice before it interrupts.
