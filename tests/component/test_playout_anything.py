@@ -17,7 +17,7 @@ from tests.component.speaker import (
 )
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.lists(st.integers(1, 900), min_size=1, max_size=12))
 def test_the_size_of_chunks_changes_nothing(sizes: list[int]) -> None:
     total = sum(sizes)

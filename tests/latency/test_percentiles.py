@@ -44,12 +44,15 @@ def test_an_empty_window_or_histogram_knows_nothing() -> None:
     assert Histogram().percentile(50) is None
 
 
-def test_a_window_keeps_the_newest() -> None:
-    window = Window(3)
-    for value in (900.0, 1.0, 2.0, 3.0):
+@given(values=VALUES, capacity=st.integers(1, 12))
+def test_a_window_keeps_the_newest(values: list[float], capacity: int) -> None:
+    window = Window(capacity)
+    for value in values:
         window.add(value)
-    assert window.summary() == Summary(3, 2, 3, 3, 3)
-    assert len(window) == 3
+    ordered = sorted(values[-capacity:])
+    p50, p95, p99 = (nearest_rank(ordered, percent) for percent in (50, 95, 99))
+    assert window.summary() == Summary(len(ordered), p50, p95, p99, ordered[-1])
+    assert len(window) == len(ordered)
 
 
 def test_values_that_are_still_open_count_beside_those_held() -> None:

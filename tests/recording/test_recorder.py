@@ -214,9 +214,7 @@ def test_closing_twice_is_fine(recorder: Recorder) -> None:
     recorder.close()
 
 
-@settings(
-    deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=30, suppress_health_check=list(HealthCheck))
 @given(cuts=st.lists(st.integers(0, 4_800), max_size=8), chunk=st.integers(1, 1_500))
 def test_however_it_is_cut_every_heard_sample_is_there_once(
     tmp_path_factory: pytest.TempPathFactory, cuts: list[int], chunk: int

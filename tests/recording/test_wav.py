@@ -99,9 +99,7 @@ WRITES = st.lists(
 )
 
 
-@settings(
-    deadline=None, max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=50, suppress_health_check=list(HealthCheck))
 @given(writes=WRITES)
 def test_any_order_of_writes_gives_what_an_array_would(
     tmp_path: Path, writes: list[tuple[Channel, int, int]]

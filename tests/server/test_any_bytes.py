@@ -60,7 +60,7 @@ FRAMES = st.one_of(
 )
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, suppress_health_check=list(HealthCheck))
 @given(st.lists(FRAMES, min_size=1, max_size=15), st.booleans())
 def test_any_bytes_get_an_answer_or_a_close_and_never_a_traceback(
     frames: list[str | bytes], admitted: bool
