@@ -42,7 +42,18 @@ HELD_OUT: Final[Mapping[Path, tuple[str, ...]]] = {
     ),
     SHARE / "games/fillets-ng/sound": ("*/nl",),
 }  # fmt: skip
-NO_WORDS: Final = ("Cough", "Laugh", "Hmm", "Oof", "Jump", "Ow", "Firepunch", "Kamikaze", "Ouch")
+NO_WORDS: Final = (
+    "Cough",
+    "PoisonCough",
+    "Laugh",
+    "Hmm",
+    "Oof",
+    "Jump",
+    "Ow",
+    "Firepunch",
+    "Kamikaze",
+    "Ouch",
+)
 MOST_OF_EACH: Final = 8
 LOOKED_AT: Final = 70
 FADE: Final = RATE_HZ // 400

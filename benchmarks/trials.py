@@ -134,7 +134,7 @@ class Trials:
         outcome.into_answer_ms = (onset - answer_at) * 1000 / rate
         tape = self._lab.take(first - rate, last)
         self._stage.page.wait_for_timeout(50)
-        _judge(outcome, tape, self._lab.take_sent(), onset, self._stage)
+        _judge(outcome, tape, self._lab.take_sent(), (first, onset), self._stage)
         if plan.kind in ("long", "short") and not outcome.interrupted:
             self._wait_for_second_chance(outcome)
         outcome.output_latency_ms = state.output_latency_ms
@@ -212,32 +212,38 @@ def _noteworthy(outcome: Outcome) -> bool:
     return outcome.interrupted or outcome.second_chance
 
 
-def _judge(outcome: Outcome, tape: Tape, sent: list[Sent], onset: int, stage: Stage) -> None:
+def _judge(
+    outcome: Outcome, tape: Tape, sent: list[Sent], frames: tuple[int, int], stage: Stage
+) -> None:
+    """`frames`: of the sound's first sample and of its acoustic onset. A soft beginning may stop
+    the answer before that onset: such a time is less than nothing."""
+    begun, onset = frames
     at = onset - tape.first
+    begin = begun - tape.first
     outcome.hop_ms = _hop_ms(tape)
     if tape.missing:
         outcome.problem = "the recorder missed blocks"
         return
-    if float(np.max(np.abs(tape.speaker[at - tape.rate_hz // 50 : at]))) <= AUDIBLE:
+    if float(np.max(np.abs(tape.speaker[begin - tape.rate_hz // 50 : begin]))) <= AUDIBLE:
         outcome.problem = "the answer was not sounding"
         return
     underruns = [m.body["underruns"] for m in sent if m.body.get("type") == "playback.report"]
     if underruns and underruns[-1] > underruns[0]:
         outcome.problem = "the player ran dry"
         return
-    after = [message for message in sent if message.frame >= onset]
+    after = [message for message in sent if message.frame >= begun]
     outcome.phases = [_phase(message, tape, onset) for message in after if _is(message, "speech")]
     outcome.confirmed = any(phase.startswith("confirmed") for phase in outcome.phases)
     barge_in = next((message for message in after if _is(message, "barge_in")), None)
     cut = next((message for message in after if is_cut(message)), None)
     if barge_in is not None:
         outcome.interrupted = True
-        _judge_stop(outcome, tape, barge_in, at, stage)
+        _judge_stop(outcome, tape, barge_in, (begin, at), stage)
     elif cut is not None:
         outcome.second_chance = True
-        stop = measure.stop_at(tape.speaker, at, cut.frame - tape.first, tape.rate_hz)
+        stop = measure.stop_at(tape.speaker, begin, cut.frame - tape.first, tape.rate_hz)
         outcome.second_stop_ms = None if stop is None else tape.ms(stop.start - at)
-    _judge_pauses(outcome, tape, at, barge_in or cut)
+    _judge_pauses(outcome, tape, (begin, at), barge_in or cut)
 
 
 def _is(message: Sent, what: str) -> bool:
@@ -260,10 +266,13 @@ def _loud(tape: Tape, at: int, outcome: Outcome) -> Samples:
     return tape.source[at : at + length]
 
 
-def _judge_stop(outcome: Outcome, tape: Tape, barge_in: Sent, at: int, stage: Stage) -> None:
+def _judge_stop(
+    outcome: Outcome, tape: Tape, barge_in: Sent, places: tuple[int, int], stage: Stage
+) -> None:
+    begin, at = places
     decided = barge_in.frame - tape.first
     outcome.decided_ms = tape.ms(decided - at)
-    stop = measure.stop_at(tape.speaker, at, decided, tape.rate_hz)
+    stop = measure.stop_at(tape.speaker, begin, decided, tape.rate_hz)
     if stop is None:
         outcome.problem = "no silence around the decision"
         return
@@ -278,17 +287,21 @@ def _judge_stop(outcome: Outcome, tape: Tape, barge_in: Sent, at: int, stage: St
         outcome.truncation_error_ms = float(body["played_ms"]) - (place.end_ms - unheard)
 
 
-def _judge_pauses(outcome: Outcome, tape: Tape, at: int, over: Sent | None) -> None:
+def _judge_pauses(
+    outcome: Outcome, tape: Tape, places: tuple[int, int], over: Sent | None
+) -> None:
     """Silences that were taken back before the answer was `over`."""
+    begin, at = places
     limit = len(tape.speaker) if over is None else over.frame - tape.first
     taken_back = [
         silence
         for silence in measure.silences(tape.speaker, tape.rate_hz // 50)
-        if at <= silence.start and silence.end < min(limit, len(tape.speaker))
+        if begin <= silence.start and silence.end < min(limit, len(tape.speaker))
     ]
     outcome.pauses = len(taken_back)
-    begun = [s.start for s in measure.silences(tape.speaker, tape.rate_hz // 50) if s.start >= at]
-    outcome.first_silence_ms = tape.ms(begun[0] - at) if begun else None
+    starts = [s.start for s in measure.silences(tape.speaker, tape.rate_hz // 50)]
+    first = next((start for start in starts if start >= begin), None)
+    outcome.first_silence_ms = None if first is None else tape.ms(first - at)
     if taken_back:
         sound_end = at + measure.sounding_end(_loud(tape, at, outcome), tape.rate_hz)
         outcome.pause_lag_ms = tape.ms(taken_back[-1].end - sound_end)
