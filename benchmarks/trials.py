@@ -287,9 +287,7 @@ def _judge_stop(
         outcome.truncation_error_ms = float(body["played_ms"]) - (place.end_ms - unheard)
 
 
-def _judge_pauses(
-    outcome: Outcome, tape: Tape, places: tuple[int, int], over: Sent | None
-) -> None:
+def _judge_pauses(outcome: Outcome, tape: Tape, places: tuple[int, int], over: Sent | None) -> None:
     """Silences that were taken back before the answer was `over`."""
     begin, at = places
     limit = len(tape.speaker) if over is None else over.frame - tape.first
