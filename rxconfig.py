@@ -11,6 +11,8 @@ import dotenv
 os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
 os.environ.setdefault("REFLEX_USE_NPM", "1")
 os.environ.setdefault("REFLEX_TELEMETRY_ENABLED", "false")
+# npm trusts the certificates that this machine trusts, as pip does: a company's proxy has its own.
+os.environ.setdefault("NODE_USE_SYSTEM_CA", "1")
 dotenv.load_dotenv(Path(__file__).parent / ".env")
 
 # The component that lies beside the app is the one that is used: in a checkout, and on a host that

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import functools
+import http.server
+import ssl
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -44,3 +48,32 @@ def test_the_configuration_can_be_read_with_wrong_settings_as_an_export_does() -
         env=app_environment({"VOICE_PROVIDER": "bogus", "PORT": "many"}), check=True,
     )  # fmt: skip
     assert done.stdout.strip() == "voice_loop"
+
+
+def test_npm_trusts_the_certificates_that_the_machine_trusts(tmp_path: Path) -> None:
+    """A company's proxy signs with a certificate of its own, and Node brings a list of its own."""
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    command = (
+        f"openssl req -x509 -newkey rsa:2048 -nodes -keyout {key} -out {certificate} -days 2 "
+        "-subj /CN=localhost -addext subjectAltName=DNS:localhost"
+    )
+    subprocess.run(command.split(), check=True, capture_output=True, timeout=50)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(tmp_path))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        ask = f"fetch('https://localhost:{server.server_port}/').then(r=>console.log(r.status))"
+        program = (
+            f"import rxconfig, subprocess; subprocess.run(['node', '-e', {ask!r}], check=True)"
+        )
+        environment = app_environment({"SSL_CERT_FILE": str(certificate)})
+        for name in ("NODE_EXTRA_CA_CERTS", "SSL_CERT_DIR"):
+            environment.pop(name, None)
+        done = subprocess.run(
+            [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=50,
+            env=environment, check=False,
+        )  # fmt: skip
+        server.shutdown()
+    assert done.stdout.strip() == "200", done.stderr

@@ -24,14 +24,13 @@ ROOT = Path(__file__).resolve().parents[2]
 START_TIMEOUT_S = 240
 """A first build installs the page's packages."""
 SHARED_BUILD = {"REFLEX_WEB_WORKDIR": ".web-test-shared"}
-KEEP_FROM_ENVIRONMENT = (
-    "PATH",
-    "HOME",
-    "LANG",
-    "TMPDIR",
-    "npm_config_registry",
-    "COVERAGE_PROCESS_START",
+KEEP_FROM_ENVIRONMENT = frozenset(
+    ("PATH", "HOME", "LANG", "TMPDIR", "COVERAGE_PROCESS_START")
+    # How this machine reaches the network: without them nothing can be installed behind a proxy.
+    + ("SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS")
+    + ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
 )
+KEEP_THAT_BEGIN = ("NPM_CONFIG_", "PIP_")
 
 
 def free_port() -> int:
@@ -57,9 +56,10 @@ class ServedApp:
 
 def app_environment(settings: Mapping[str, str]) -> dict[str, str]:
     """A clean environment: none of the developer's settings, the interpreter's tools first."""
-    kept = {name: value for name, value in os.environ.items() if name in KEEP_FROM_ENVIRONMENT}
-    kept |= {
-        name: value for name, value in os.environ.items() if name.lower().startswith("npm_config")
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name.upper() in KEEP_FROM_ENVIRONMENT or name.upper().startswith(KEEP_THAT_BEGIN)
     }
     tools = str(Path(sys.executable).parent)
     return kept | {
