@@ -24,8 +24,8 @@ from reflex_voice_audio.api import (
     set_options,
     set_volume,
 )
-from reflex_voice_audio.browser.failures import FAILURES
 from reflex_voice_audio.component import VoiceAudio, microphone, speaker, voice_audio
+from reflex_voice_audio.failures import FAILURES
 
 __all__ = [
     "FAILURES",

@@ -19,6 +19,7 @@ from reflex_components_core.core.banner import (  # type: ignore[import-untyped]
 
 from reflex_voice_audio import events
 from reflex_voice_audio._generated import AUDIO_WORKLET, COMPONENT
+from reflex_voice_audio.failures import FAILURES, Recovery, messages_with
 
 DEFAULT_PATH = "/voice"
 
@@ -48,6 +49,9 @@ class VoiceAudio(rx.Component):
     auto_gain_control: rx.Var[bool]
     detector: rx.Var[dict[str, float]]
     """Thresholds of the speech detector, by name (see browser/detector.py)."""
+    messages: rx.Var[dict[str, str]]
+    """Sentences for the codes of `FAILURES`, in the app's words or language; ours where one is
+    left out."""
     ws_url: rx.Var[str]
     """Where the socket goes, if not where Reflex's goes; empty counts as not given."""
 
@@ -56,6 +60,7 @@ class VoiceAudio(rx.Component):
     """Where the server has its socket. A text is put behind Reflex's `backend_path`; a var is
     taken as it is."""
     worklet_url: rx.Var[str]
+    failures: rx.Var[dict[str, Recovery]]
 
     @classmethod
     def get_event_triggers(cls) -> dict[str, Any]:
@@ -78,7 +83,8 @@ class VoiceAudio(rx.Component):
     @classmethod
     def create(cls, *children: Any, **props: Any) -> VoiceAudio:
         """Check and complete the props. Raises ValueError without a literal `id`, with children,
-        or where a server is meant and nobody answers `on_ticket`."""
+        for a message of no known code, or where a server is meant and nobody answers
+        `on_ticket`."""
         if children:
             raise ValueError("A voice component shows nothing and takes no children.")
         name = props.get("id")
@@ -90,6 +96,11 @@ class VoiceAudio(rx.Component):
         path = props.pop("path", DEFAULT_PATH)
         if isinstance(path, str):
             path = get_config().prepend_backend_path(path)
+        messages = props.pop("messages", {})
+        if isinstance(messages, rx.Var):
+            messages = rx.Var.create(messages_with({})).merge(messages.to(dict[str, str]))
+        else:
+            messages = messages_with(messages)
         complete: dict[str, Any] = {
             "capture": True,
             "playback": True,
@@ -97,6 +108,8 @@ class VoiceAudio(rx.Component):
             "server_url": WebsocketTargetURL.create().to(str),
             "path": path,
             "worklet_url": AUDIO_WORKLET,
+            "messages": messages,
+            "failures": {code: recovery for code, (_, recovery) in FAILURES.items()},
             **props,
         }
         component = super().create(**complete)

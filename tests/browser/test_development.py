@@ -67,11 +67,11 @@ def test_a_conversation_in_development_mode_survives_a_hot_reload(
         again.start_talking()
         again.wait_for_answers(1)
 
-        browser_code = folder / "custom_components/reflex_voice_audio/browser/failures.py"
+        browser_code = folder / "custom_components/reflex_voice_audio/browser/choice.py"
         text = browser_code.read_text(encoding="utf-8")
-        assert "No microphone was found." in text
-        browser_code.write_text(text.replace("No microphone was found.", "There is none."), "utf-8")
-        wait_for_text(folder, "voice-component.js", "There is none.")
+        assert "reflex-voice-audio." in text
+        browser_code.write_text(text.replace("reflex-voice-audio.", "edited-voice."), "utf-8")
+        wait_for_text(folder, "voice-component.js", "edited-voice.")
 
 
 def wait_for_text(folder: Path, name: str, text: str, timeout_s: float = 90) -> None:

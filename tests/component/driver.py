@@ -9,6 +9,7 @@ from typing import Any
 
 from reflex_voice_audio.browser.jsapi import ArrayBuffer
 from reflex_voice_audio.browser.voice import Voice
+from reflex_voice_audio.failures import FAILURES, messages_with
 
 from tests.component.fake_audio import Port, Stream, Track
 from tests.component.fake_page import Page
@@ -29,6 +30,8 @@ class Component:
             serverUrl="ws://example.test:8000/_event",
             path="/voice",
             workletUrl="/worklet.js",
+            messages=js(messages_with({})),
+            failures=js({code: recovery for code, (_, recovery) in FAILURES.items()}),
         )
         for trigger in TRIGGERS:
             self.props[trigger] = self._hears(trigger)

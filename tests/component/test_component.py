@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
-import typing
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +12,17 @@ import reflex as rx
 import reflex_base
 import reflex_voice_audio
 from reflex_voice_audio import api, events
-from reflex_voice_audio.browser.failures import FAILURES, failure
+from reflex_voice_audio.build import BROWSER
 from reflex_voice_audio.component import VoiceAudio
+from reflex_voice_audio.failures import FAILURES
 
 from voice_loop.errors import ERRORS
 
 
 class Host(rx.State):
     """An app's state."""
+
+    words: rx.Field[dict[str, str]] = rx.field(default_factory=dict)
 
     @rx.event
     def ticket(self, data: events.TicketRequest) -> None:
@@ -191,11 +194,46 @@ def test_reflex_still_sets_values_on_the_handle_by_assignment() -> None:
 
 
 def test_every_browser_failure_is_a_sentence_and_a_code_of_its_own() -> None:
-    for code in FAILURES:
-        error = failure(code)
-        assert set(error) == set(typing.get_type_hints(events.VoiceError))
-        assert error["message"][-1] == "." and error["message"][0].isupper()
+    for code, (sentence, _) in FAILURES.items():
+        assert sentence[-1] == "." and sentence[0].isupper()
         assert code not in ERRORS
+
+
+def test_the_browser_names_every_failure_and_no_other() -> None:
+    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in BROWSER.glob("*.py")]
+    nodes = [node for tree in trees for node in ast.walk(tree)]
+    strings = {node.value for node in nodes if isinstance(node, ast.Constant)}
+    assert set(FAILURES) <= strings
+    called = {
+        argument.value
+        for node in nodes
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+        if node.func.attr in ("on_failure", "on_trouble", "failure")
+        for argument in node.args
+        if isinstance(argument, ast.Constant)
+    }
+    assert len(called) >= 7
+    assert called <= set(FAILURES)
+
+
+def test_an_app_says_failures_in_its_own_words() -> None:
+    german = {"microphone_denied": "Das Mikrofon ist gesperrt."}
+    props = rendered(reflex_voice_audio.speaker(id="s", on_ticket=Host.ticket, messages=german))
+    assert '["microphone_denied"] : "Das Mikrofon ist gesperrt."' in props["messages"]
+    assert '["page_frozen"] : "The browser put this page to sleep' in props["messages"]
+    assert '["page_frozen"] : ({ ["recoverable"] : true' in props["failures"]
+
+
+def test_words_that_change_while_the_app_runs_stand_before_ours() -> None:
+    props = rendered(reflex_voice_audio.speaker(id="s", on_ticket=Host.ticket, messages=Host.words))
+    ours, theirs = props["messages"].split("...")[1:]
+    assert '["page_frozen"]' in ours
+    assert "words" in theirs
+
+
+def test_a_message_for_a_code_that_does_not_exist_is_refused_with_those_that_do() -> None:
+    with pytest.raises(ValueError, match=r"for microphone_deaf; the codes are .*microphone_denied"):
+        reflex_voice_audio.speaker(id="s", connect=False, messages={"microphone_deaf": "What?"})
 
 
 def test_the_public_names_are_there() -> None:

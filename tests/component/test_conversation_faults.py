@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import typing
+
 import pytest
+from reflex_voice_audio.events import VoiceError
+from reflex_voice_audio.failures import FAILURES
 
 from tests.component.driver import Component
 from tests.component.fake_page import Page
@@ -77,8 +81,9 @@ def test_each_refusal_of_the_microphone_has_its_own_code(
     component.talk()
     page.devices.requests[0][1].reject(name, message)
     [error] = component.of("onError")
-    assert error["code"] == code
-    assert error["message"].endswith(".")
+    sentence, recovery = FAILURES[code]
+    assert error == {"code": code, "message": sentence, **recovery}
+    assert set(error) == set(typing.get_type_hints(VoiceError))
     assert component.statuses[-1] == "error"
 
 

@@ -53,7 +53,7 @@ def test_every_row_of_a_table_of_faults_names_its_test(document: str) -> None:
 def test_every_sentence_in_quotes_is_what_the_person_reads(document: str) -> None:
     shown = " ".join(row.message for row in ERRORS.values())
     for path in (
-        ROOT / "custom_components/reflex_voice_audio/browser/failures.py",
+        ROOT / "custom_components/reflex_voice_audio/failures.py",
         ROOT / "voice_loop/ui/state.py",
         ROOT / "voice_loop/ui/phases.py",
     ):

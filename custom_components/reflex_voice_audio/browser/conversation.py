@@ -11,7 +11,6 @@ from typing import Any
 
 from .audio_tap import AudioTap
 from .context_clock import ContextClock
-from .failures import failure
 from .floor import Floor
 from .jsapi import (
     URL,
@@ -32,7 +31,7 @@ FADE_OUT_MS = 60
 
 
 class Conversation:
-    """`voice` has props(), choice, emit(trigger, payload) and on_over(conversation)."""
+    """`voice` has props(), choice, emit(trigger, payload), failure(code), on_over(conversation)."""
 
     def __init__(self, voice: Any) -> None:
         self.voice = voice
@@ -120,7 +119,7 @@ class Conversation:
     def on_failure(self, code: str) -> None:
         if code == "server_unreachable" and self.is_held_back():
             code = "path_refused"
-        self.fail(failure(code))
+        self.fail(self.voice.failure(code))
 
     def is_held_back(self) -> bool:
         """No socket ever opened, though the ticket came: Reflex's own socket gets through, and
@@ -136,7 +135,7 @@ class Conversation:
         """Something is wrong, but the conversation goes on."""
         if not self.is_over:
             self.trouble = code
-            self.voice.emit("onError", failure(code))
+            self.voice.emit("onError", self.voice.failure(code))
 
     def on_mended(self, about: str) -> None:
         """The trouble whose code begins with this word is over: the status is told again, which

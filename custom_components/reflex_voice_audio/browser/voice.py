@@ -12,7 +12,6 @@ from typing import Any
 
 from .choice import Choice, remember
 from .conversation import Conversation
-from .failures import failure
 from .jsapi import (
     AbortController,
     Array,
@@ -53,6 +52,11 @@ class Voice:
         handler = self.latest.current[trigger]
         if handler is not None:
             handler(payload)
+
+    def failure(self, code: str) -> Any:
+        """The `on_error` payload of one of our own codes, in the app's words."""
+        props = self.props()
+        return Object.assign({"code": code, "message": props.messages[code]}, props.failures[code])
 
     # Mounting.
 
@@ -216,7 +220,7 @@ class Voice:
         elif window.AudioWorkletNode is None or navigator.mediaDevices is None:
             code = "unsupported_browser"
         if code != "":
-            self.emit("onError", failure(code))
+            self.emit("onError", self.failure(code))
             self.emit("onStatus", {"status": "error", "microphone": False, "session_id": None})
             return
         self.conversation = Conversation(self)
