@@ -154,12 +154,13 @@ def windows_alike(recorded: Samples, there: Samples, lag: int) -> list[float]:
     return found
 
 
-def assert_alike(correlations: list[float], complaint: str) -> None:
+def assert_alike(correlations: list[float], complaint: str, breaks: int = 0) -> None:
     """The same sound. The page's resampler has its own idea of a hiss, and a place is corrected by
     a sample now and then: one half second may be less alike than most. Another sound, or one out
-    of place, is not like it at all."""
+    of place, is not like it at all. Where the loudspeaker paused or ran dry, which it tells ten
+    times a second, the half second around that `break` is not compared."""
     assert np.median(correlations) > 0.97, f"{complaint}: {correlations}"
-    assert min(correlations) > 0.7, f"{complaint}: {correlations}"
+    assert sorted(correlations)[breaks] > 0.7, f"{complaint}, {breaks} breaks: {correlations}"
 
 
 def loudness(samples: Samples) -> Samples:
@@ -251,9 +252,11 @@ def assert_as_in_the_room(visitor: Visitor, left: Samples, right: Samples) -> No
     assert_alike(alike, "the left is not what the microphone gave")
     alike = windows_alike(right, room.loudspeaker, right_lag)
     assert len(alike) >= 8
-    assert_alike(alike, "the right is not what the loudspeaker got")
+    reports = visitor.wire.reports()
+    breaks = max(r.underruns for r in reports) + sum(r.phase == "paused" for r in reports)
+    assert_alike(alike, "the right is not what the loudspeaker got", breaks)
     # Where the recording's first sample lies in the room, by either side.
-    latency_s = float(np.median([r.output_latency_ms for r in visitor.wire.reports()])) / 1000
+    latency_s = float(np.median([r.output_latency_ms for r in reports])) / 1000
     user_s = room.microphone_s + left_lag / RATE_HZ
     answer_s = room.loudspeaker_s + latency_s + right_lag / RATE_HZ
     assert abs(user_s - answer_s) < 0.030, f"{1000 * (user_s - answer_s):.1f} ms apart"

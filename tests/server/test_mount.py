@@ -96,5 +96,6 @@ async def test_without_wishes_of_the_app_the_settings_decide() -> None:
     assert await hooks.authorize("tab", "a")
 
 
-def test_push_to_talk_leaves_the_detector_out() -> None:
-    assert session_settings(Settings(turn_detection="push_to_talk")).voice_activity is None
+def test_the_default_of_the_page_decides_nothing_for_who_chose_otherwise() -> None:
+    settings = Settings(turn_detection="push_to_talk")
+    assert session_settings(settings).voice_activity == settings.voice_activity

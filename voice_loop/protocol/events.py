@@ -149,6 +149,15 @@ class PlaybackReport:
 
 
 @dataclass(frozen=True, slots=True)
+class SessionOptions:
+    """What of the options changed in mid-conversation; the others hold from the next one on."""
+
+    TYPE: ClassVar[str] = "session.options"
+    barge_in: bool
+    seq: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class InputMute:
     TYPE: ClassVar[str] = "input.mute"
     muted: bool
@@ -340,6 +349,7 @@ ClientControl = (
     | UserSpeech
     | UserBargeIn
     | PlaybackReport
+    | SessionOptions
     | InputMute
     | InputPress
     | InputCommit
@@ -363,8 +373,8 @@ ClientEvent = ClientControl | AudioChunk
 ServerEvent = ServerControl | AudioChunk
 
 CLIENT_EVENTS: Final[tuple[type[ClientControl], ...]] = (
-    SessionStart, UserSpeech, UserBargeIn, PlaybackReport, InputMute, InputPress, InputCommit,
-    InputCancel, InputText, AppCommand, SessionEnd, ClockPing,
+    SessionStart, SessionOptions, UserSpeech, UserBargeIn, PlaybackReport, InputMute, InputPress,
+    InputCommit, InputCancel, InputText, AppCommand, SessionEnd, ClockPing,
 )  # fmt: skip
 SERVER_EVENTS: Final[tuple[type[ServerControl], ...]] = (
     SessionReady, AudioEnd, TurnState, TranscriptUpdate, MetricsUpdate, ToolUpdate, ErrorEvent,

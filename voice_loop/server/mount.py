@@ -15,6 +15,7 @@ import secrets
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -52,11 +53,10 @@ _TAB: Final = "tab "
 
 def session_settings(settings: Settings) -> SessionSettings:
     """What a session is opened with when the app says nothing else."""
-    push_to_talk = settings.turn_detection == "push_to_talk"
     return SessionSettings(
         instructions=settings.instructions,
         voice=settings.voice,
-        voice_activity=None if push_to_talk else settings.voice_activity,
+        voice_activity=settings.voice_activity,
     )
 
 
@@ -121,7 +121,7 @@ class VoiceServer:
                 verify_command=self._verify_command,
                 watchers=(
                     hooks.watch,
-                    *([usage.watch] if usage else ()),
+                    *([partial(usage.watch, learn=self._learn_usage)] if usage else ()),
                     *watchers,
                     *self._recordings.watchers,
                 ),
@@ -146,6 +146,9 @@ class VoiceServer:
         self.app = Starlette(routes=routes)
         """For `rx.App(api_transformer=...)`."""
         self._routes = routes
+
+    def _learn_usage(self, address: str, elsewhere_ms: float) -> None:
+        self.manager.learn_usage(address, elsewhere_ms)
 
     def before(self, asgi_app: Any) -> Any:
         """An app that has the voice routes, and `asgi_app` for everything else."""

@@ -11,6 +11,7 @@ import hashlib
 import hmac
 import logging
 import time
+from collections.abc import Callable
 from typing import Any, Final, Protocol
 
 import anyio
@@ -23,6 +24,9 @@ DAY_S: Final = 86_400
 EVERY_S: Final = 10.0
 MAX_KEYS: Final = 10_000
 
+Learn = Callable[[str, float], None]
+"""(address, milliseconds it used on other workers)."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -33,8 +37,8 @@ class SharedUsage(Protocol):
         """Raises AdmissionError when it cannot be told."""
         ...
 
-    async def watch(self, session: Session) -> None:
-        """Tell what this session uses, while it lives."""
+    async def watch(self, session: Session, learn: Learn) -> None:
+        """Tell what this session uses, while it lives, and learn what the others told."""
         ...
 
 
@@ -58,15 +62,18 @@ class RedisUsage:
         self._told_here: dict[str, int] = {}
 
     async def elsewhere_ms(self, address: str) -> float:
-        key = self._key(address)
         try:
-            total = int(await self._redis.get(key) or 0)
+            return await self._others_ms(address)
         except Exception as error:
             # Foreign boundary: any Redis client may stand here. Not knowing means no.
             raise AdmissionError("internal", recoverable=True) from error
+
+    async def _others_ms(self, address: str) -> float:
+        key = self._key(address)
+        total = int(await self._redis.get(key) or 0)
         return max(0, total - self._told_here.get(key, 0))
 
-    async def watch(self, session: Session) -> None:
+    async def watch(self, session: Session, learn: Learn) -> None:
         told_ms = 0
 
         async def tell() -> None:
@@ -74,11 +81,11 @@ class RedisUsage:
             more_ms = int(session.age_ms) - told_ms
             try:
                 await self._add(session.address, more_ms)
+                told_ms += more_ms
+                learn(session.address, await self._others_ms(session.address))
             except Exception as error:
                 # Foreign boundary, as above. What could not be told is told with the next.
                 logger.warning("talking time was not told: %s", type(error).__name__)
-            else:
-                told_ms += more_ms
 
         async def tell_now_and_then() -> None:
             while True:

@@ -51,6 +51,8 @@ class Answering:
         self.ledger = PlaybackLedger()
         self._pacer = Pacer(ms_to_samples(limits.max_ahead_ms), ms_to_samples(limits.max_held_ms))
         self._response_items: list[ItemAudio] = []
+        self._unheard_items: list[str] = []
+        """Of a response that is being cancelled: deleted when it is over."""
         self._calls: dict[str, tuple[str, int, str, str]] = {}
         """call id → response id, turn, tool name, its arguments to show: not yet answered."""
         self._stopped_turn = 0
@@ -98,6 +100,9 @@ class Answering:
     def on_output_started(self, event: base.OutputStarted) -> None:
         if self._machine.accepts(event.response_id):
             self._open(event.item_id)
+        elif self._machine.stops(event.response_id) and self.ledger.by_id(event.item_id) is None:
+            # Begun before our cancel arrived: nobody will hear it, so the model must not know it.
+            self._unheard_items.append(event.item_id)
 
     def _open(self, item_id: str) -> ItemAudio:
         entry = self.ledger.open(self._machine.response_turn, item_id)
@@ -174,6 +179,8 @@ class Answering:
                 if entry.finished:
                     self._show(entry)
         self._response_items = []
+        self._out.commands += map(effects.DeleteItem, self._unheard_items)
+        self._unheard_items = []
         if broken:
             code = event.error or "provider_failed"
             self._error(code)
@@ -183,7 +190,8 @@ class Answering:
     def _try_again(self, code: str, turn: int, now_ms: float) -> None:
         """Too many requests is the one failure that passes by itself: ask once more."""
         unheard = not any(e.heard for e in self.ledger if e.turn == turn)
-        if code == "provider_rate_limited" and unheard and turn != self._retried_turn:
+        once = turn != self._retried_turn and self._machine.may_ask_again
+        if code == "provider_rate_limited" and unheard and once:
             self._retried_turn = turn
             self._retry_ms = now_ms + RATE_LIMIT_MS
 
@@ -357,7 +365,8 @@ class Answering:
     def tick(self, now_ms: float) -> None:
         if self._retry_ms is not None and now_ms >= self._retry_ms:
             self._retry_ms = None
-            if self._machine.turn == self._retried_turn:
+            same_turn = self._machine.turn == self._retried_turn
+            if same_turn and not self._machine.say_again(refused=True):
                 self._machine.owe()
         if self._silent_deadline is not None and now_ms >= self._silent_deadline:
             self._silent_deadline = None

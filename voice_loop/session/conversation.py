@@ -96,6 +96,8 @@ class Conversation:
             case wire.UserBargeIn():
                 self.out.facts.append(event)
                 self.listening.on_barge_in(event, now_ms)
+            case wire.SessionOptions():
+                self.listening.set_barge_in(event.barge_in)
             case wire.InputMute():
                 if event.muted:
                     self.listening.on_mute(now_ms)
@@ -158,7 +160,9 @@ class Conversation:
             self.settings = dataclasses.replace(self.settings, instructions=instructions)
         if tools is not None:
             self.settings = dataclasses.replace(self.settings, tools=tuple(tools))
-        self.out.commands.append(effects.UpdateSettings(self.settings))
+        # A wished voice is for the next connection: in an update of this one it is refused.
+        current = dataclasses.replace(self.settings, voice=self._asked_voice)
+        self.out.commands.append(effects.UpdateSettings(current))
 
     def on_tool_result(self, call_id: str, output: str, *, failed: bool, now_ms: float) -> None:
         self.answering.on_tool_result(call_id, output, failed=failed)
@@ -228,7 +232,9 @@ class Conversation:
             self.out.facts.append(Mark("link_down", now_ms, "server", self.machine.turn))
         self._link_up = False
         self._reconnecting = code is not None
-        self._answer_again = self.answering.link_lost() and self.history.ends_with_user
+        unheard = self.answering.link_lost()
+        said_again = unheard and self.machine.say_again()
+        self._answer_again = unheard and not said_again and self.history.ends_with_user
         self.machine.link_lost()
         self.listening.link_lost()
         self.settle(now_ms)
@@ -237,6 +243,10 @@ class Conversation:
             self.error(code)
 
     # Time.
+
+    def limit(self, end_ms: float, code: str) -> None:
+        """It ends then, and `code` says why."""
+        self._end_ms, self._end_code = end_ms, code
 
     @property
     def _renewal_ms(self) -> float | None:
@@ -269,6 +279,7 @@ class Conversation:
             self.error("provider_lost")
             self.out.replace_link = True
         elif idle and self._renewal_ms is not None and now_ms >= self._renewal_ms:
+            self.out.link_wished = self._asked_voice != self.settings.voice
             self._roll_over_ms = None
             self._asked_voice = self.settings.voice
             self.out.replace_link = True

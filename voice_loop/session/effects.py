@@ -96,6 +96,8 @@ class Effects:
     dropped_turns: list[int] = field(default_factory=list)
     """Audio of these turns that waits for the socket is thrown away, before `frames` follow."""
     replace_link: bool = False
+    link_wished: bool = False
+    """The person wants another connection (a voice): it says nothing about this one."""
     end: str | None = None
 
     def send(self, event: ServerEvent, received_ms: float | None = None) -> None:
@@ -119,5 +121,5 @@ class Effects:
         self.facts.clear()
         self.tools.clear()
         self.dropped_turns.clear()
-        self.replace_link = False
+        self.replace_link = self.link_wished = False
         self.end = None

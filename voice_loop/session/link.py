@@ -41,6 +41,7 @@ MAX_COMMANDS: Final = 2_000
 MAX_JOINED_BYTES: Final = ms_to_bytes(100)
 CLOSE_MS: Final = 2_000
 _FATAL_CLOSE: Final = 4021
+_OF_THE_MICROPHONE: Final = (effects.AppendAudio, effects.CommitAudio, effects.ClearAudio)
 
 logger = logging.getLogger(__name__)
 
@@ -92,6 +93,7 @@ class ProviderLink:
         self._retry = retry
         self._chance = chance
         self._tries = 0
+        self._wished = False
         self._queue: deque[effects.Command] = deque()
         self._held_ms = 0.0
         self._ever_up = False
@@ -131,10 +133,11 @@ class ProviderLink:
                 kept.append(command)
         self._queue = kept
 
-    def replace(self, code: str | None) -> None:
-        """Leave this connection for a new one."""
+    def replace(self, code: str | None, *, wished: bool = False) -> None:
+        """Leave this connection for a new one. What a person wished for is no failure of it."""
         if self._scope is not None:
             self._lost = code
+            self._wished = wished
             self._scope.cancel()
 
     async def run(self) -> str:
@@ -166,6 +169,8 @@ class ProviderLink:
         if self._clock.now_ms() - began_ms >= STABLE_MS:
             self._tries = 0
         self._owner.link_down(lost)
+        if lost is None and self._wished:
+            return None
         return await self._wait(lost, None, failed=False)
 
     async def _wait(
@@ -189,6 +194,8 @@ class ProviderLink:
 
     async def _connect(self, provider: Provider) -> Connected:
         self._accepting = True
+        # Settings and history of a new connection hold the rest.
+        self._queue = deque(c for c in self._queue if isinstance(c, _OF_THE_MICROPHONE))
         settings = self._owner.begin_connect()
         try:
             with anyio.fail_after(self._connect_timeout_ms / 1000):
@@ -198,7 +205,7 @@ class ProviderLink:
 
     async def _serve(self, provider: Provider, connected: Connected) -> str | None:
         """Until the connection ends; what to tell the person, None for a change of our own."""
-        self._lost = "provider_lost"
+        self._lost, self._wished = "provider_lost", False
         try:
             async with anyio.create_task_group() as group:
                 self._scope = group.cancel_scope

@@ -11,6 +11,8 @@ no transcript could judge it. Over playback the provider hears our echo too, and
 
 from __future__ import annotations
 
+import dataclasses
+import math
 from typing import Final
 
 from voice_loop.audio.pcm import ms_to_samples
@@ -23,7 +25,7 @@ from voice_loop.session.facts import Mark, MarkName
 from voice_loop.session.history import History
 from voice_loop.session.sounds import AppendLedger, Sound, SoundLog
 from voice_loop.session.turn import COMMIT_WAIT_MS, STOPPED_WAIT_MS, TurnMachine
-from voice_loop.session.utterance import Utterance
+from voice_loop.session.utterance import OwnCommits, Utterance
 
 DEAF_BROWSER_MS: Final = 600
 """Speech that only the provider hears interrupts when it lasts so long."""
@@ -57,8 +59,7 @@ class Listening:
         self._held_samples = 0
         self._interrupted = False
         """The floor was taken from the assistant, not in silence."""
-        self._own_commit: tuple[float, bool] | None = None
-        """Until when a commit of ours may be answered; and whether the answer was asked for."""
+        self._own_commits = OwnCommits()
         self._grace_ms: float | None = None
         self._onset_ms: float | None = None
         """Of a confirmed sound whose interruption is not carried out yet."""
@@ -68,6 +69,14 @@ class Listening:
         self.prefix_padding_ms = 0
         self.silence_ms = 0
         self.transcribes = True
+
+    def set_barge_in(self, wanted: bool) -> None:
+        """From now on; what was about to interrupt does not any more."""
+        self.options = dataclasses.replace(self.options, barge_in=wanted)
+        if not wanted:
+            self._grace_ms = None
+            for utterance in self._utterances.values():
+                utterance.interrupts_at_ms = None
 
     # What the browser's detector says.
 
@@ -155,10 +164,10 @@ class Listening:
     def on_committed(self, event: base.InputCommitted, now_ms: float) -> None:
         """The item exists: adopt it, drop it, or wait for its words."""
         utterance = self._utterance(event.item_id)
-        own, self._own_commit = self._own_commit, None
+        own = self._own_commits.take(now_ms)
         utterance.interrupts_at_ms = None
-        if own is not None and now_ms <= own[0]:
-            self._adopt(utterance, now_ms, answered=own[1])
+        if own is not None:
+            self._adopt(utterance, now_ms, answered_in=own.answered_in)
         elif self._machine.pressed or self._is_turn(utterance):
             self._adopt(utterance, now_ms)
         elif self._has_second_chance():
@@ -203,15 +212,17 @@ class Listening:
 
     # Verdicts.
 
-    def _adopt(self, utterance: Utterance, now_ms: float, *, answered: bool = False) -> None:
-        if not answered:
+    def _adopt(
+        self, utterance: Utterance, now_ms: float, *, answered_in: int | None = None
+    ) -> None:
+        if answered_in is None:
             if self._machine.floor == "free":
                 self._answering.interrupt(now_ms)
             self._machine.adopt()
         self._interrupted = False
         utterance.verdict = "adopted"
         utterance.decide_by_ms = None
-        utterance.turn = self._machine.turn
+        utterance.turn = self._machine.turn if answered_in is None else answered_in
         self._lines += 1
         utterance.line = f"{self._prefix}u{self._lines}"
         for name, at_ms in self._times(utterance, now_ms):
@@ -264,9 +275,10 @@ class Listening:
             return
         self._mark("press_released", now_ms)
         self._out.commands.append(effects.CommitAudio())
-        # Nothing is waited for: the answer is asked for right behind the commit.
+        # Nothing is waited for: the answer is asked for right behind the commit, however late that
+        # is acknowledged. No detector commits anything beside us.
         self._machine.adopt()
-        self._own_commit = (now_ms + COMMIT_WAIT_MS, True)
+        self._own_commits.add(math.inf, answered_in=self._machine.turn)
 
     def on_cancel(self) -> None:
         """Slid off: as if nothing had been said."""
@@ -300,7 +312,7 @@ class Listening:
     def commit(self, now_ms: float) -> None:
         """Commit ourselves; the item that follows is adopted."""
         self._out.commands.append(effects.CommitAudio())
-        self._own_commit = (now_ms + COMMIT_WAIT_MS, False)
+        self._own_commits.add(now_ms + COMMIT_WAIT_MS)
         self._machine.commit_expected(now_ms)
 
     # Playback, link, time.
@@ -315,7 +327,7 @@ class Listening:
     def link_lost(self) -> None:
         """What the provider was hearing is gone with it."""
         self._utterances = {k: u for k, u in self._utterances.items() if u.verdict == "adopted"}
-        self._own_commit = None
+        self._own_commits.clear()
         self._interrupted = False
         self._held_samples = 0
         self.appended.restart()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import math
 import secrets
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -105,8 +106,9 @@ class SessionManager:
             raise AdmissionError("daily_limit")
 
     def learn_usage(self, address: str, elsewhere_ms: float) -> None:
-        """What an address used of its day on other workers; counts at the next admission."""
+        """What an address used of its day on other workers."""
         self._usage.learn(address, elsewhere_ms)
+        self._share_day(address)
 
     def _left_today_ms(self, address: str) -> float:
         cap_ms = self._plan.limits.max_minutes_per_day * 60_000
@@ -114,6 +116,16 @@ class SessionManager:
             return float("inf")
         running_ms = sum(s.age_ms for s in self._sessions.values() if s.address == address)
         return cap_ms - self._usage.used_ms(address) - running_ms
+
+    def _share_day(self, address: str) -> None:
+        """Sessions of one address use up its day together: each ends when all have used it up."""
+        left_ms = self._left_today_ms(address)
+        theirs = [s for s in self._sessions.values() if s.address == address]
+        longest_ms = self._plan.limits.max_session_ms
+        for session in theirs if math.isfinite(left_ms) else ():
+            last_ms = session.age_ms + left_ms / len(theirs)
+            code = "daily_limit" if last_ms < longest_ms else "session_limit"
+            session.limit(min(last_ms, longest_ms), code)
 
     def open(
         self, client_token: str, address: str, settings: SessionSettings, options: StartOptions
@@ -151,6 +163,7 @@ class SessionManager:
         )
         self._sessions[session.id] = session
         self._by_token[client_token] = session
+        self._share_day(address)
         self._tasks.start_soon(self._run, session)
         return session
 
@@ -161,6 +174,7 @@ class SessionManager:
         finally:
             self._usage.add(session.address, session.age_ms)
             self._sessions.pop(session.id, None)
+            self._share_day(session.address)
             if self._by_token.get(session.client_token) is session:
                 del self._by_token[session.client_token]
             self._left.set()

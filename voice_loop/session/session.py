@@ -159,6 +159,11 @@ class Session:
             self.end_code = code
             self._ended.set()
 
+    def limit(self, longest_ms: float, code: str) -> None:
+        """It ends at this age; `code` says why."""
+        self._conversation.limit(self._began_ms + longest_ms, code)
+        self._timer.look()
+
     def look_at_clock(self) -> None:
         """The clock moved otherwise than by waiting: for simulations."""
         self._timer.look()
@@ -278,7 +283,7 @@ class Session:
                 provider=self._provider_name,
                 model=connected.model,
                 voice=connected.voice,
-                options=config.options,
+                options=self._conversation.listening.options,
                 max_session_ms=config.max_session_ms,
                 max_ahead_ms=config.limits.max_ahead_ms,
                 server_time_ms=self._clock.now_ms(),
@@ -371,10 +376,11 @@ class Session:
                 self._tasks.start_soon(self._run_tool, call)
         for fact in out.facts:
             self.bus.publish(fact)
-        replace, end, told = out.replace_link, out.end, bool(out.frames)
+        replace, wished = out.replace_link, out.link_wished
+        end, told = out.end, bool(out.frames)
         out.clear()
         if replace:
-            self._link.replace(None)
+            self._link.replace(None, wished=wished)
         if end is not None:
             self.end(end)
         if self._page.outbox.full:

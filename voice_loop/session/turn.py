@@ -43,6 +43,8 @@ class Say:
     """Something the app wants said; waits for quiet, and is a turn of its own."""
 
     instructions: str
+    refused: bool = False
+    """It was asked for once, and refused."""
 
 
 class TurnMachine:
@@ -59,6 +61,8 @@ class TurnMachine:
         self.owed = False
         """The present turn waits for an answer that was not asked for yet."""
         self._says: deque[Say] = deque()
+        self._saying: Say | None = None
+        """What the present turn is for, when that is something the app wants said."""
         self._cancel_deadline: float | None = None
         self._audio_deadline: float | None = None
         self._floor_deadline: tuple[float, FloorDeadline] | None = None
@@ -69,6 +73,7 @@ class TurnMachine:
         """An exchange begins; what the old one still owed is void."""
         self.turn += 1
         self.owed = False
+        self._saying = None
         return self.turn
 
     def take_floor(self, now_ms: float) -> bool:
@@ -120,7 +125,21 @@ class TurnMachine:
         self._says.append(Say(instructions))
         return True
 
+    def say_again(self, *, refused: bool = False) -> bool:
+        """Nothing of what the app wanted said was heard: it is next. False when this turn is for
+        something else."""
+        say, self._saying = self._saying, None
+        if say is None:
+            return False
+        self._says.appendleft(Say(say.instructions, refused or say.refused))
+        return True
+
     # Responses.
+
+    @property
+    def may_ask_again(self) -> bool:
+        """After a refusal: what the app wants said comes back as another turn, once."""
+        return self._saying is None or not self._saying.refused
 
     @property
     def answering(self) -> bool:
@@ -136,7 +155,8 @@ class TurnMachine:
             return self._ask(now_ms, None)
         if self._says and quiet:
             self.new_turn()
-            return self._ask(now_ms, self._says.popleft().instructions)
+            self._saying = self._says.popleft()
+            return self._ask(now_ms, self._saying.instructions)
         return None
 
     def _ask(self, now_ms: float, instructions: str | None) -> Ask:
@@ -158,6 +178,10 @@ class TurnMachine:
     def accepts(self, response_id: str) -> bool:
         """Output of this response is wanted: late deltas of a cancelled one are not."""
         return self.response == "active" and self.response_id == response_id
+
+    def stops(self, response_id: str) -> bool:
+        """It was cancelled and is not over yet."""
+        return self.response == "cancelling" and self.response_id == response_id
 
     def output_came(self, now_ms: float) -> None:
         """More has to come, or the end of the response."""

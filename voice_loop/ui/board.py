@@ -65,6 +65,20 @@ class Board:
         """Whether the open overlay has something to show by now."""
         return self.feed is not None and self.feed.due()
 
+    @property
+    def empty(self) -> bool:
+        """Nothing waits to be shown on the page itself."""
+        told = (self.metrics, self.started, self.recording)
+        return not (self.lines or self.tools) and all(one is None for one in told)
+
+    def join(self, later: Board) -> None:
+        """Add what was noted later."""
+        self.lines |= later.lines
+        self.tools += later.tools
+        self.metrics = later.metrics or self.metrics
+        self.started = later.started or self.started
+        self.recording = later.recording or self.recording
+
     def add(self, fact: Fact) -> bool:
         """Note a fact; True when there is something to show on the page itself."""
         if self.feed is not None:

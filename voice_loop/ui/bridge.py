@@ -7,7 +7,8 @@ reaches the right tab: `modify_state` finds it, with Redis across workers.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Final
 
 import anyio
@@ -98,15 +99,18 @@ class StateBridge:
                     changed = board.add(more) or changed
                 due = changed or failures > 0 or board.due
                 while due:
+                    meanwhile = Board(feed=feed)
                     try:
-                        await self._write(session.client_token, board)
+                        async with _noting(facts, meanwhile):
+                            await self._write(session.client_token, board)
                     except Exception:
+                        board.join(meanwhile)
                         failures += 1
                         if failures > MAX_FAILED_WRITES:
                             raise
                     else:
-                        board, failures = Board(feed=feed), 0
-                    due = await _coalesce(facts, board)
+                        board, failures = meanwhile, 0
+                    due = await _coalesce(facts, board) or not meanwhile.empty
         if feed.close() or failures:
             await self._write(session.client_token, board)
 
@@ -121,6 +125,28 @@ class StateBridge:
                 board.feed.watched = state.overlay_open
                 if board.due:
                     fill(state, board.feed)
+
+
+@asynccontextmanager
+async def _noting(facts: Subscription[Fact], board: Board) -> AsyncIterator[None]:
+    """Note what comes meanwhile: a handler of the app may hold the state for longer than the bus
+    keeps facts."""
+
+    async def note() -> None:
+        async for fact in facts:
+            board.add(fact)
+
+    failure: Exception | None = None
+    async with anyio.create_task_group() as group:
+        group.start_soon(note)
+        try:
+            yield
+        except Exception as error:
+            # Raised below as it is: the task group would wrap it.
+            failure = error
+        group.cancel_scope.cancel()
+    if failure is not None:
+        raise failure
 
 
 async def _coalesce(facts: Subscription[Fact], board: Board) -> bool:

@@ -187,12 +187,16 @@ class Conversation:
         self.join_worklets()
 
     def configure(self) -> None:
-        """The detector's settings, as they are now."""
+        """The detector's settings, as they are now; the server is told what concerns it."""
         if self.microphone is not None:
             settings = self.choice.detector_settings()
             self.microphone.post({"type": "config", "settings": settings}, [])
             enabled = not self.floor.is_push_to_talk
             self.microphone.post({"type": "detector", "enabled": enabled}, [])
+        wanted = self.choice.barge_in
+        if self.ready is not None and self.ready.options.barge_in is not wanted:
+            self.ready.options.barge_in = wanted
+            self.socket.send({"type": "session.options", "seq": 0, "barge_in": wanted})
 
     def join_worklets(self) -> None:
         """The detector pauses the player through a channel of their own: no main thread between."""
