@@ -73,6 +73,10 @@ FAILURES: Final[Mapping[str, tuple[str, Recovery]]] = {
         "The browser holds the sound back. Click anywhere on the page.",
         AGAIN,
     ),
+    "input_unavailable": (
+        "This microphone cannot be used. The one before goes on listening.",
+        AGAIN,
+    ),
     "output_unavailable": (
         "This loudspeaker cannot be used. The default one plays.",
         AGAIN,

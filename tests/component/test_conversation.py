@@ -378,6 +378,21 @@ def test_options_hold_at_once_where_they_can(page: Page, component: Component) -
     )
 
 
+def test_what_was_ordered_stays_when_another_prop_changes(page: Page, component: Component) -> None:
+    component.begin()
+    detector = {"confirm_sound_ms": 900}
+    options = {"barge_in": False, "turn_detection": "push_to_talk", "detector": detector}
+    component.order("options", options={**options, "voice": "cedar"})
+    component.props["muted"] = True
+    component.voice.follow(component.props)
+    settings = component.capture.of("config")[-1].settings
+    assert (settings.barge_in, settings.confirm_sound_ms) == (0, 900)
+    component.talk()
+    page.advance(100)
+    wanted = component.begin().of(SessionStart)[0].options
+    assert (wanted.turn_detection, wanted.voice) == ("push_to_talk", "cedar")
+
+
 def test_the_speaker_alone_asks_for_no_microphone(page: Page) -> None:
     component = Component(page, capture=False)
     component.talk()

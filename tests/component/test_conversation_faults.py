@@ -13,8 +13,10 @@ from tests.component.fake_page import Page
 from voice_loop.protocol.events import (
     AudioChunk,
     ErrorEvent,
+    PlaybackReport,
     SessionEnd,
     TurnState,
+    UserBargeIn,
 )
 
 
@@ -245,3 +247,57 @@ def test_a_page_that_was_put_to_sleep_says_so(page: Page, component: Component) 
     page.document.fire("resume")
     assert component.errors == ["page_frozen"]
     assert component.statuses[-1] == "error"
+
+
+def test_reports_of_an_answer_that_its_server_lost_are_not_told_to_the_next(
+    page: Page, component: Component
+) -> None:
+    socket = component.begin()
+    component.hear(0)
+    socket.say(TurnState("speaking", 5, seq=1))
+    socket.say(AudioChunk(5, 0, 0, b"\1\0" * 480, seq=2))
+    component.report("started", turn=5, first_time=0.0)
+    socket.break_off()
+    page.advance(300)
+    page.socket.open()
+    page.socket.say(ErrorEvent("resume_refused", "No.", True))
+    page.socket.break_off(4010)
+    component.report("playing", turn=5, heard=2_400)
+    component.ticket()
+    component.report("playing", turn=5, heard=4_800)
+    component.sound("confirmed", during_playback=True)
+    component.flushed(turn=5, heard=4_800)
+    page.socket.ready(session_id="session-2")
+    assert page.socket.of(PlaybackReport) == []
+    assert page.socket.of(UserBargeIn) == []
+    assert component.errors[-1] == "session_renewed"
+
+
+@pytest.mark.parametrize("code", [1005, 1011, 1012, 1013])
+def test_an_error_that_was_survived_explains_no_later_break(
+    page: Page, component: Component, code: int
+) -> None:
+    socket = component.begin()
+    component.hear(0)
+    socket.say(ErrorEvent("answer_too_long", "Cut.", True, seq=1))
+    socket.say(TurnState("listening", 1, seq=2))
+    page.advance(3_000)
+    socket.break_off(code)
+    assert component.statuses[-1] == "reconnecting"
+
+
+def test_a_sound_that_never_could_begin_is_said_and_the_end_of_a_touch_unlocks_it(
+    page: Page, component: Component
+) -> None:
+    component.order("text", text="Hello")
+    page.context.state = "suspended"
+    component.load()
+    component.ticket()
+    page.socket.ready()
+    page.socket.say(TurnState("thinking", 1, seq=1))
+    assert component.errors == []
+    page.socket.say(TurnState("speaking", 1, seq=2))
+    assert component.errors == ["audio_blocked"]
+    resumed = page.context.resumed
+    page.document.fire("pointerup", target=None, clientX=1, clientY=1)
+    assert page.context.resumed == resumed + 1

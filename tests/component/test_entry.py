@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from reflex_voice_audio.browser.entry import VoiceAudio
 
+from tests.component.fake_audio import Stream, Track
 from tests.component.fake_page import Page
 from tests.component.fake_react import React, react
 from tests.component.fake_values import Element, Obj, js
@@ -118,3 +119,18 @@ def test_a_click_on_something_inside_the_control_counts(page: Page, hooks: React
     icon = Element(inside=Element(voice="talk", voice_for="voice"))
     page.document.fire("click", target=icon)
     assert len(page.contexts) == 1
+
+
+def test_thresholds_that_change_are_followed(page: Page, hooks: React) -> None:
+    hooks.render(VoiceAudio, props(detector=js({"confirm_speech_ms": 200})))
+    button = Element(voice="talk", voice_for="voice")
+    page.document.fire("click", target=button)
+    page.devices.requests[-1][1].resolve(Stream(Track()))
+    page.context.modules["/worklet.js"].resolve()
+    capture = page.context.last("voice-capture").port
+    assert capture.of("config")[-1].settings.confirm_speech_ms == 200
+    told = len(capture.of("config"))
+    hooks.render(VoiceAudio, props(detector=js({"confirm_speech_ms": 200})))
+    assert len(capture.of("config")) == told, "another object with the same values"
+    hooks.render(VoiceAudio, props(detector=js({"confirm_speech_ms": 300})))
+    assert capture.of("config")[-1].settings.confirm_speech_ms == 300

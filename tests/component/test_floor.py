@@ -12,10 +12,12 @@ from tests.component.fake_socket import Socket
 from tests.component.fake_values import Element
 from voice_loop.protocol.events import (
     AudioChunk,
+    ErrorEvent,
     InputCancel,
     InputCommit,
     InputPress,
     InputText,
+    SessionOptions,
     StartOptions,
     TurnState,
     UserBargeIn,
@@ -417,3 +419,92 @@ def test_the_press_control_means_nothing_where_speech_is_detected(
     socket = component.begin()
     page.document.fire("pointerdown", target=component.press_button, button=0)
     assert socket.of(InputPress) == []
+
+
+def hold(page: Page, component: Component, **pointer: Any) -> None:
+    page.document.fire("pointerdown", target=component.press_button, button=0, **pointer)
+
+
+@pytest.mark.parametrize("kind", ["pointerup", "pointercancel"])
+def test_another_finger_does_not_let_go(page: Page, kind: str) -> None:
+    component = Component(page, turnDetection="push_to_talk")
+    socket = component.begin(options=PUSH_TO_TALK)
+    component.hear(0)
+    hold(page, component, pointerId=1)
+    component.hear(480)
+    page.advance(1_000)
+    page.document.under = None
+    page.document.fire(kind, target=None, clientX=5, clientY=5, pointerId=2)
+    assert socket.of(InputCancel) == []
+    page.document.under = component.press_button
+    page.document.fire("pointerup", target=None, clientX=5, clientY=5, pointerId=1)
+    component.hear(960)
+    page.advance(100)
+    assert order_of(socket, InputPress, InputCancel, InputCommit) == ["InputPress", "InputCommit"]
+
+
+def test_a_click_elsewhere_does_not_let_go_of_a_key(page: Page) -> None:
+    component = Component(page, turnDetection="push_to_talk")
+    socket = component.begin(options=PUSH_TO_TALK)
+    component.hear(0)
+    page.document.fire("keydown", target=component.press_button, key=" ", repeat=False)
+    page.advance(1_000)
+    page.document.fire("pointerup", target=None, clientX=5, clientY=5, pointerId=1)
+    assert socket.of(InputCancel) == []
+    page.window.fire("blur")
+    assert len(socket.of(InputCancel)) == 1
+
+
+@pytest.mark.parametrize("released", ["during the outage", "afterwards"])
+def test_what_was_said_while_held_reaches_the_session_after_an_outage(
+    page: Page, released: str
+) -> None:
+    component = Component(page, turnDetection="push_to_talk")
+    socket = component.begin(options=PUSH_TO_TALK)
+    component.hear(0)
+    socket.break_off()
+    hold(page, component, pointerId=1)
+    for position in range(480, 4_800, 480):
+        component.hear(position)
+    page.advance(300)
+    page.document.under = component.press_button
+    if released == "during the outage":
+        page.document.fire("pointerup", target=None, clientX=5, clientY=5, pointerId=1)
+        page.advance(100)
+    page.socket.open()
+    page.socket.say(ErrorEvent("resume_refused", "No.", True))
+    page.socket.break_off(4010)
+    component.ticket()
+    page.socket.ready(session_id="session-2", options=PUSH_TO_TALK)
+    if released == "afterwards":
+        page.document.fire("pointerup", target=None, clientX=5, clientY=5, pointerId=1)
+        page.advance(100)
+    kinds = order_of(page.socket, InputPress, AudioChunk, InputCommit)
+    assert (kinds[0], kinds[-1]) == ("InputPress", "InputCommit")
+    assert "AudioChunk" in kinds
+
+
+def test_the_server_is_told_when_interruptions_are_switched(
+    page: Page, component: Component
+) -> None:
+    component.order("options", options={"barge_in": True})
+    socket = component.begin()
+    component.order("options", options={"detector": {"confirm_sound_ms": 900}})
+    assert socket.of(SessionOptions) == []
+    component.order("options", options={"barge_in": False})
+    component.order("options", options={"barge_in": False})
+    component.props["bargeIn"] = True
+    component.voice.follow(component.props)
+    assert [event.barge_in for event in socket.of(SessionOptions)] == [False, True]
+
+
+def test_interruptions_switched_while_it_connects_are_told_then(
+    page: Page, component: Component
+) -> None:
+    component.talk()
+    component.allow()
+    component.load()
+    component.ticket()
+    component.order("options", options={"barge_in": False})
+    page.socket.ready()
+    assert [event.barge_in for event in page.socket.of(SessionOptions)] == [False]

@@ -9,7 +9,7 @@ from tests.component.driver import Component
 from tests.component.fake_audio import Stream, Track
 from tests.component.fake_page import Page
 from tests.component.fake_values import Obj
-from voice_loop.protocol.events import AudioChunk
+from voice_loop.protocol.events import AudioChunk, TurnState
 
 
 def plugged(*devices: tuple[str, str]) -> list[Obj]:
@@ -288,3 +288,96 @@ def test_mute_holds_for_the_next_device(page: Page, component: Component, muted:
     track = Track("headset")
     page.devices.requests[-1][1].resolve(Stream(track))
     assert track.enabled is not muted
+
+
+def test_another_loudspeaker_sounds_otherwise_in_the_microphone(
+    page: Page, component: Component
+) -> None:
+    component.begin()
+    component.capture.say(type="learned", echo={"places": [1]})
+    learned = len(component.capture.of("relearn"))
+    component.order("devices", input_id=None, output_id="speakers")
+    assert len(component.capture.of("relearn")) == learned, "it plays on the old one yet"
+    page.sink_promise.resolve()
+    assert len(component.capture.of("relearn")) == learned + 1
+    assert component.voice.choice.learned is None
+
+
+def test_what_was_learned_of_a_remembered_loudspeaker_is_kept(
+    page: Page, component: Component
+) -> None:
+    component.order("devices", input_id=None, output_id="speakers")
+    component.begin()
+    page.sink_promise.resolve()
+    component.capture.say(type="learned", echo={"places": [1]})
+    component.talk()
+    page.advance(100)
+    component.begin()
+    page.sink_promise.resolve()
+    assert component.capture.of("learned")
+
+
+def test_a_chosen_microphone_that_cannot_be_had_leaves_the_one_before(
+    page: Page, component: Component
+) -> None:
+    socket = component.begin()
+    component.hear(0)
+    component.order("devices", input_id="busy", output_id=None)
+    page.devices.requests[-1][1].reject("NotReadableError")
+    assert component.errors == ["input_unavailable"]
+    assert component.statuses[-1] == "listening"
+    assert socket.closed_with is None
+    assert component.of("onDevice")[-1]["input_id"] == "built-in"
+    again = Component(page, name="again")
+    assert again.voice.choice.input_id == "built-in", "as remembered"
+    component.hear(480)
+    assert len(socket.of(AudioChunk)) == 2
+    component.order("devices", input_id="busy", output_id=None)
+    assert len(page.devices.requests) == 3, "it can be tried again"
+
+
+def test_a_microphone_chosen_while_the_browser_asks_for_another_is_asked_for_then(
+    page: Page, component: Component
+) -> None:
+    component.begin()
+    component.order("devices", input_id="a", output_id=None)
+    component.order("devices", input_id="b", output_id=None)
+    component.allow(Track("a"))
+    assert page.devices.requests[-1][0].audio.deviceId.ideal == "b"
+    component.allow(Track("b"))
+    assert component.of("onDevice")[-1]["input_id"] == "b"
+    component.order("devices", input_id="c", output_id=None)
+    component.order("devices", input_id="d", output_id=None)
+    page.devices.requests[-1][1].reject("NotReadableError")
+    assert page.devices.requests[-1][0].audio.deviceId.ideal == "d"
+    component.allow(Track("d"))
+    assert component.of("onDevice")[-1]["input_id"] == "d"
+
+
+@pytest.mark.parametrize("when", ["before talk", "before the first audio"])
+def test_who_is_muted_waits_for_no_microphone(page: Page, component: Component, when: str) -> None:
+    if when == "before talk":
+        component.click(component.mute_button)
+    socket = component.begin()
+    if when == "before the first audio":
+        assert component.statuses[-1] == "connecting"
+        component.click(component.mute_button)
+    socket.say(TurnState("speaking", 1, seq=1))
+    socket.say(TurnState("listening", 1, seq=2))
+    assert component.statuses[-1] == "listening"
+    component.click(component.mute_button)
+    assert component.statuses[-1] == "connecting"
+    component.hear(0)
+    assert component.statuses[-1] == "listening"
+
+
+def test_a_chunk_that_was_on_its_way_moves_no_dial_of_a_muted_microphone(
+    page: Page, component: Component
+) -> None:
+    component.begin()
+    component.hear(0, level=0.4)
+    component.click(component.mute_button)
+    component.hear(480, level=0.7)
+    conversation = component.voice.conversation
+    assert conversation is not None
+    assert conversation.meter.level == 0

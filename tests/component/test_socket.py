@@ -233,7 +233,7 @@ def test_a_new_session_gets_the_words_and_the_typed_text_but_no_frames_of_old_tu
     link.page.socket.ready()
     link.page.socket.break_off()
     link.audio(4800)
-    link.socket.send({"type": "input.cancel", "seq": 0})
+    link.socket.send({"type": "app.command", "seq": 0, "command": "of the old session"})
     link.socket.send({"type": "input.text", "seq": 0, "text": "are you there?"})
     link.audio(5280)
     link.socket.open(URL, "ticket-2", js(OPTIONS))
@@ -339,9 +339,30 @@ def test_the_outbox_of_a_broken_link_is_bounded(link: Link) -> None:
     link.page.socket.ready()
     link.page.socket.break_off()
     for index in range(1_000):
-        link.socket.send({"type": "input.text", "seq": 0, "text": str(index)})
+        link.socket.send({"type": "input.mute", "seq": 0, "muted": index % 2 == 0})
         link.page.advance(100)
     assert len(link.socket.outbox) <= 151
+
+
+def test_typed_words_wait_for_a_link_as_long_as_it_takes_and_are_bounded(link: Link) -> None:
+    link.open()
+    link.page.socket.ready()
+    link.page.socket.break_off()
+    link.socket.send({"type": "input.text", "seq": 0, "text": "the first"})
+    for index in range(1_000):
+        link.audio(480 * index)
+        link.page.advance(20)
+    link.socket.open(URL, "ticket-2", js(OPTIONS))
+    link.page.advance(12_000)
+    link.audio(480_000)
+    link.page.socket.ready(session_id="session-2")
+    texts = [event for event in link.page.socket.events() if isinstance(event, InputText)]
+    assert [event.text for event in texts] == ["the first"]
+    link.page.socket.break_off()
+    for index in range(1_000):
+        link.socket.send({"type": "input.text", "seq": 0, "text": str(index)})
+        link.page.advance(100)
+    assert len(link.socket.outbox) <= 351
 
 
 def test_the_clock_believes_the_quickest_of_the_last_round_trips(link: Link) -> None:

@@ -133,6 +133,27 @@ async def test_the_day_of_an_address_is_used_up_on_all_workers(store: redis.Redi
                 assert await refusal(host, host.ticket("tab-3")) == "daily_limit"
 
 
+async def test_a_session_ends_when_other_workers_have_used_up_its_day(store: redis.Redis) -> None:
+    clock = ManualClock()
+    with anyio.fail_after(60):
+        async with (
+            worker(store, clock, minutes=1) as host,
+            VoiceClient.open(host.url, ticket=host.ticket(), origin=ORIGIN) as client,
+        ):
+            clock.advance_ms(10_000)
+            await told(store, 10_000)
+            await store.incrby((await store.keys("voice-loop:usage:*"))[0], 45_000)
+            [session] = host.server.manager.sessions
+            while session.end_code is None:
+                # The worker asks every 50 ms; 5 s are left then.
+                await anyio.sleep(0.01)
+                clock.advance_ms(100)
+                session.look_at_clock()
+            assert session.end_code == "daily_limit"
+            assert session.age_ms < 40_000
+            await client.closed()
+
+
 async def told(store: redis.Redis, least_ms: int) -> None:
     """Until so much talking time stands in Redis."""
     with anyio.fail_after(30):

@@ -149,6 +149,44 @@ async def test_a_change_of_our_own_is_told_without_a_code() -> None:
         await owner.until("up", 2)
 
 
+async def test_as_many_connections_as_a_person_wishes_for_end_nothing() -> None:
+    async with running() as (link, owner, _):
+        for number in range(1, 9):
+            await owner.until("up", number)
+            link.replace(None, wished=True)
+        await owner.until("up", 9)
+        assert not any(entry.startswith("ended") for entry in owner.log)
+
+
+async def test_connections_that_expire_at_once_are_given_up() -> None:
+    async with running() as (link, owner, _):
+        await owner.until("up")
+        link.replace(None, wished=True)
+        for number in range(2, 6):
+            await owner.until("up", number)
+            link.replace(None)
+        await owner.until("ended provider_unreachable")
+
+
+async def test_what_the_history_of_a_second_try_holds_is_not_sent_beside_it() -> None:
+    first, second = script.ScriptedProvider(), script.ScriptedProvider()
+    first.stall(script.Connect)
+    first.fail(script.Connect, ProviderUnavailable("provider_unreachable"))
+    async with running(first, second) as (link, owner, _):
+        await owner.until("connecting")
+        link.submit([effects.AddText("Order one pizza"), audio(1, 7), effects.CommitAudio()])
+        second.stall(script.Connect)
+        first.release(script.Connect)
+        await owner.until("connecting", 2)
+        link.submit([effects.AddText("and a salad")])
+        second.release(script.Connect)
+        assert (await second.expect(script.AddText, skip=True)).text == "and a salad"
+        assert set(second.audio) == {7}
+        kinds = [type(command) for command in second.commands]
+        assert kinds.count(script.AddText) == 1
+        assert script.CommitAudio in kinds
+
+
 async def test_a_connection_that_lasted_wipes_the_slate() -> None:
     clock = ManualClock()
     async with running(clock=clock) as (_, owner, made):

@@ -78,6 +78,53 @@ async def test_a_running_session_ends_when_the_day_is_used_up() -> None:
         assert await home.reason() == "daily_limit"
 
 
+async def test_sessions_of_one_address_use_up_its_day_together() -> None:
+    clock = ManualClock()
+    async with house(clock=clock, limits=Limits(max_minutes_per_day=10)) as home:
+        first, _, _ = await home.enter("tab-1")
+        clock.advance_ms(120_000)
+        second, page, _ = await home.enter("tab-2")
+        neighbour = home.open("tab-3", "203.0.113.8")
+        clock.advance_ms(60_000)
+        page.send_event(wire.SessionEnd())
+        assert await home.reason() == "user"
+        third, _, _ = await home.enter("tab-4")
+        # Two, one and one minute are used: six are left, for two.
+        clock.advance_ms(179_000)
+        for session in (first, third, neighbour):
+            session.look_at_clock()
+        await anyio.wait_all_tasks_blocked()
+        assert (first.end_code, third.end_code) == (None, None)
+        clock.advance_ms(1_000)
+        for session in (first, third, neighbour):
+            session.look_at_clock()
+        await home.reason(3)
+        assert (first.end_code, third.end_code) == ("daily_limit", "daily_limit")
+        assert second.end_code == "user"
+        assert neighbour.end_code != "daily_limit"
+
+
+async def test_what_an_address_uses_elsewhere_shortens_what_runs_here() -> None:
+    clock = ManualClock()
+    async with house(clock=clock, limits=Limits(max_minutes_per_day=10)) as home:
+        session, _, _ = await home.enter()
+        clock.advance_ms(60_000)
+        home.manager.learn_usage(session.address, 8 * 60_000)
+        clock.advance_ms(60_000)
+        session.look_at_clock()
+        assert await home.reason() == "daily_limit"
+
+
+async def test_the_longest_session_is_as_long_as_ever_where_the_day_is_longer() -> None:
+    clock = ManualClock()
+    limits = Limits(max_minutes_per_day=30, max_session_ms=5 * 60_000)
+    async with house(clock=clock, limits=limits) as home:
+        session, _, _ = await home.enter()
+        clock.advance_ms(5 * 60_000)
+        session.look_at_clock()
+        assert await home.reason() == "session_limit"
+
+
 async def test_a_new_day_begins_with_nothing_used() -> None:
     clock = ManualClock()
     usage = DailyUsage(clock)

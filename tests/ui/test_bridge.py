@@ -9,8 +9,14 @@ import pytest
 import reflex as rx
 
 from voice_loop.config import Settings
-from voice_loop.event_bus import EventBus
-from voice_loop.protocol.events import MetricsUpdate, ToolUpdate, TranscriptUpdate, TurnState
+from voice_loop.event_bus import DEFAULT_CAPACITY, EventBus
+from voice_loop.protocol.events import (
+    MetricsUpdate,
+    PlaybackReport,
+    ToolUpdate,
+    TranscriptUpdate,
+    TurnState,
+)
 from voice_loop.providers.base import HistoryItem, ToolSpec
 from voice_loop.session.facts import Fact, SessionStarted
 from voice_loop.session.session import Session
@@ -170,6 +176,28 @@ async def test_the_host_app_decides_who_may_talk() -> None:
     assert not await bridge.authorize("tab-1", "203.0.113.9")
     assert asked == [("tab-1", "127.0.0.1"), ("tab-1", "203.0.113.9")]
     assert await StateBridge(Settings()).authorize("tab-1", "203.0.113.9")
+
+
+async def test_what_is_said_while_a_handler_holds_the_state_is_shown_afterwards(
+    app: rx.App,
+) -> None:
+    bridge, tab = StateBridge(Settings()), Tab("slow")
+    bridge.app = app
+    with anyio.fail_after(30):
+        async with anyio.create_task_group() as group:
+            group.start_soon(bridge.watch, tab.session)
+            await anyio.wait_all_tasks_blocked()
+            async with app.modify_state(rx.BaseStateToken(ident="slow", cls=VoiceState)):
+                tab.bus.publish(said("u0", "first"))
+                await anyio.wait_all_tasks_blocked()
+                tab.bus.publish(said("u1", "my question"))
+                for number in range(2 * DEFAULT_CAPACITY):
+                    tab.bus.publish(PlaybackReport(1, 0, "playing", number, 0, 0, 0, 10, 1.0))
+                    if number % 100 == 0:
+                        await anyio.wait_all_tasks_blocked()
+            tab.bus.close()
+    lines = (await shown(app, "slow")).lines
+    assert [line["text"] for line in lines] == ["first", "my question"]
 
 
 class ShakyBridge(StateBridge):

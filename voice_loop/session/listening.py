@@ -36,6 +36,7 @@ SECOND_CHANCE_MS: Final = 3_000
 MIN_COMMIT_MS: Final = 100
 """The provider refuses to commit less."""
 MAX_UTTERANCES: Final = 32
+PUSH_TO_TALK: Final = "push_to_talk"
 
 
 class Listening:
@@ -266,13 +267,16 @@ class Listening:
         self._machine.pressed = True
 
     def on_release(self, now_ms: float) -> None:
-        """Released: the turn is complete. Less than the provider takes is thrown away."""
-        if not self._machine.pressed:
+        """Released: the turn is complete. Less than the provider takes is thrown away. The press
+        itself may have gone to a session before this one."""
+        enough = self._held_samples >= ms_to_samples(MIN_COMMIT_MS)
+        if not (self._machine.pressed or (enough and self.options.turn_detection == PUSH_TO_TALK)):
             return
         self._machine.pressed = False
-        if self._held_samples < ms_to_samples(MIN_COMMIT_MS):
+        if not enough:
             self.on_cancel()
             return
+        self._held_samples = 0
         self._mark("press_released", now_ms)
         self._out.commands.append(effects.CommitAudio())
         # Nothing is waited for: the answer is asked for right behind the commit, however late that

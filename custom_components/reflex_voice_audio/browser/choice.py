@@ -90,15 +90,17 @@ class Choice:
 
     def follow(self, props: Any) -> None:
         """The component's props; what is not given stays."""
-        self.barge_in = props.bargeIn is not False
-        self.turn_detection = "server_vad"
+        if props.bargeIn is not None:
+            self.barge_in = props.bargeIn is True
         if props.turnDetection is not None:
             self.turn_detection = props.turnDetection
-        self.voice = props.voice
+        if props.voice is not None:
+            self.voice = props.voice
         self.echo_cancellation = props.echoCancellation is not False
         self.noise_suppression = props.noiseSuppression is not False
         self.auto_gain_control = props.autoGainControl is not False
-        self.detector = props.detector
+        if props.detector is not None:
+            self.detector = props.detector
 
     def change(self, options: Any) -> None:
         """Options that the app sets while it runs; turn detection and voice hold from the next

@@ -71,7 +71,7 @@ class Conversation:
             self.player = Player(self.context, self.clock, self)
             self.player.set_volume(self.choice.volume)
             output = self.player.gain
-            self.select_output()
+            self.select_output(None)
         self.context.audioWorklet.addModule(props.workletUrl).then(
             self.on_worklets_loaded, self.on_load_failed
         )
@@ -152,7 +152,8 @@ class Conversation:
     def tell_status(self) -> None:
         ready = self.ready
         told = {"status": self.status, "microphone": False, "session_id": None}
-        if self.status == "listening" and self.microphone is not None and not self.is_hearing:
+        awaited: bool = self.microphone is not None and self.choice.muted is False
+        if self.status == "listening" and awaited and not self.is_hearing:
             # A word that is spoken before the device delivers is lost: nobody is invited to yet.
             told["status"] = "connecting"
         if not self.is_over:
@@ -220,11 +221,15 @@ class Conversation:
         if self.context.state != "running":
             self.context.resume()
 
-    def select_output(self) -> None:
+    def select_output(self, then: Any) -> None:
         """Only a loudspeaker the person chose: setting one can switch echo cancellation off."""
         chosen = self.choice.output_id
         if self.context.setSinkId is not None and chosen != self.context.sinkId:
-            self.context.setSinkId(chosen).then(None, self.on_output_refused)
+            self.context.setSinkId(chosen).then(then, self.on_output_refused)
+
+    def on_output_changed(self, _nothing: Any) -> None:
+        """Another loudspeaker sounds otherwise in the microphone."""
+        self.on_devices_changed()
 
     def on_output_refused(self, _error: Any) -> None:
         self.on_trouble("output_unavailable")
@@ -313,6 +318,9 @@ class Conversation:
         if kind == "turn.state":
             self.floor.follow(event)
             self.set_status(event.state)
+            if event.state == "speaking" and self.context.state != "running":
+                # Begun outside of a gesture it never ran: no change of its state ever told.
+                self.on_context_state(None)
         elif kind == "audio.end":
             if self.player is not None:
                 self.player.finish(event.turn, event.item, event.reason)
@@ -338,7 +346,9 @@ class Conversation:
             self.is_hearing = True
             if self.status == "listening":
                 self.tell_status()
-        self.meter.level = message.level
+        if self.choice.muted is False:
+            # A chunk may have been on its way.
+            self.meter.level = message.level
         self.tap.hear(message.position, message.pcm)
         self.floor.hear(message.position, message.pcm)
 
@@ -356,7 +366,7 @@ class Conversation:
         if latency is not None:
             self.player.post({"type": "latency", "seconds": latency / 1000}, [])
         report["received_seq"] = self.socket.received_seq
-        self.socket.send(report)
+        self.socket.send_in_session(report)
         if report["phase"] != "playing":
             self.voice.emit("onPlayback", report)
 
@@ -366,6 +376,8 @@ class Conversation:
             self.microphone.set_muted(muted)
         self.meter.level = 0
         self.socket.send({"type": "input.mute", "seq": 0, "muted": muted})
+        if not self.is_hearing:
+            self.tell_status()
 
     def send_command(self, command: str) -> None:
         self.socket.send({"type": "app.command", "seq": 0, "command": command})

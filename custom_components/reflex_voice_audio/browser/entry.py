@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .jsapi import Object, undefined
+from .jsapi import JSON, Object, undefined
 from .react_api import createElement, useEffect, useImperativeHandle, useRef
 from .voice import Voice
 
@@ -55,6 +55,8 @@ def VoiceAudio(props: Any) -> Any:
             props.echoCancellation,
             props.noiseSuppression,
             props.autoGainControl,
+            # An object may be another at each rendering, and say the same.
+            JSON.stringify(props.detector),
         ],
     )
     useImperativeHandle(props.ref, handle, [])

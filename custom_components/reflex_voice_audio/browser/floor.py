@@ -30,7 +30,6 @@ class Floor:
         """A new session counts its turns anew."""
         self.phase = "listening"
         self.turn = 0
-        self.talk.close()
 
     def follow(self, event: Any) -> None:
         """The server's `turn.state`."""
@@ -89,7 +88,7 @@ class Floor:
         player = self.conversation.player
 
         def tell(turn: int, item: int, played_ms: float, stopped_ms: Any) -> Any:
-            self.socket.send(
+            self.socket.send_in_session(
                 {
                     "type": "user.barge_in",
                     "seq": 0,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from .choice import remember
 from .jsapi import JSON, AudioWorkletNode, Int16Array, navigator
 
 SILENT_CHUNKS = 150
@@ -50,6 +51,7 @@ class Microphone:
         self.is_asking: bool = False
         self.is_silent: bool = False
         self.zeros = 0
+        self.asked_id = ""
 
     def acquire(self) -> None:
         """Ask for the stream; called inside a gesture the first time."""
@@ -57,6 +59,7 @@ class Microphone:
             return
         self.is_asking = True
         choice = self.choice
+        self.asked_id = choice.input_id
         audio = {
             "channelCount": 1,
             "echoCancellation": choice.echo_cancellation,
@@ -98,18 +101,33 @@ class Microphone:
         )
         if was_lost:
             self.listener.on_mended("microphone")
+        self.follow_choice()
+
+    def follow_choice(self) -> None:
+        """Another one may have been chosen while the browser asked for this."""
+        if self.asked_id != self.choice.input_id:
+            self.acquire()
 
     def on_refused(self, error: Any) -> None:
         self.is_asking = False
         if self.is_closed:
             return
         code = refusal(error)
-        if not self.is_lost:
+        if self.track is None:
             self.listener.on_failure(code)
-        elif code == "microphone_denied":
+        elif self.is_lost:
+            if code != "microphone_denied":
+                code = "microphone_lost"
             self.listener.on_trouble(code)
         else:
-            self.listener.on_trouble("microphone_lost")
+            # Another one was chosen and cannot be had: the one before goes on.
+            self.listener.on_trouble("input_unavailable")
+            if self.asked_id == self.choice.input_id:
+                self.asked_id = self.track.getSettings().deviceId
+                self.choice.input_id = self.asked_id
+                remember("input", self.asked_id)
+                self.listener.on_device({"input_id": self.asked_id})
+        self.follow_choice()
 
     def on_ended(self, _event: Any) -> None:
         """Unplugged, or the permission was taken back: whatever there is now shall do."""

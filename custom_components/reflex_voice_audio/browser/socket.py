@@ -2,9 +2,9 @@
 
 Everything that goes up passes one bounded outbox: audio waits there for the session (so no first
 word is lost), for a link that is broken or slow, and until the server has acknowledged it. What is
-older than its bound is dropped and counted. A broken link is taken up again by itself; when that
-cannot be, the listener hears `on_lost` and may `open` with a new ticket, which keeps unheard words.
-Knows nothing of microphones, turns or the page.
+older than its bound is dropped and counted; typed words wait on. A broken link is taken up again by
+itself; when that cannot be, the listener hears `on_lost` and may `open` with a new ticket, which
+keeps unheard words. Knows nothing of microphones, turns or the page.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ HEADER_BYTES = 16
 MERGED_BYTES = 9600
 """A frame carries at most ten chunks of 20 ms: what waited goes up in these."""
 HIGH_WATER_BYTES = 64000
+MOST_WAITING = 200
 WAITING_MS = 10000
 STALLED_MS = 5000
 RESUME_MS = 15000
@@ -85,8 +86,8 @@ class VoiceSocket:
         self.clock = ServerClock()
 
     def open(self, url: str, ticket: str, options: Any) -> None:
-        """Begin a new session. What waits goes along; of an older session only audio and text:
-        its other frames speak of turns that are no more."""
+        """Begin a new session. What waits goes along; of an older session only what the person put
+        in: its other frames speak of turns that are no more."""
         is_first = self.session_id == ""
         self.url = url
         self.ticket = ticket
@@ -100,7 +101,7 @@ class VoiceSocket:
         kept = Array()
         for i in range(len(self.outbox)):
             entry = self.outbox[i]
-            if is_first or entry.pcm is not None or entry.body["type"] == "input.text":
+            if is_first or entry.pcm is not None or entry.body["type"].split(".")[0] == "input":
                 entry.was_sent = False
                 self.number(entry)
                 kept.push(entry)
@@ -126,6 +127,11 @@ class VoiceSocket:
     def send(self, body: Any) -> None:
         """Send one control frame, numbered and kept until it is acknowledged."""
         self.push(Outgoing(0, body, 0, None))
+
+    def send_in_session(self, body: Any) -> None:
+        """What speaks of an answer: a session that is being opened knows of none."""
+        if self.session_id != "":
+            self.send(body)
 
     def send_audio(self, position: int, pcm: Any) -> None:
         """Send one chunk; what cannot go yet is joined to what waits before it."""
@@ -166,15 +172,17 @@ class VoiceSocket:
 
     def expire(self) -> None:
         now = performance.now()
-        keep = RESUME_MS
-        if self.session_id == "":
-            keep = WAITING_MS
+        keep = WAITING_MS if self.session_id == "" else RESUME_MS
         while len(self.outbox) > 0 and now - self.outbox[0].at_ms > keep:
             if self.sent > 0:
                 self.sent -= 1
             else:
                 self.dropped += 1
-            self.outbox.shift()
+            entry = self.outbox.shift()
+            is_text = entry.pcm is None and entry.body["type"] == "input.text"
+            if is_text and entry.was_sent is False and len(self.outbox) < MOST_WAITING:
+                entry.at_ms = now
+                self.push(entry)
         while self.is_ready and self.sent < len(self.outbox):
             # The link is there but slow: late words are worth less than quick ones.
             entry = self.outbox[self.sent]
@@ -338,7 +346,10 @@ class VoiceSocket:
         elif event.type == "clock.pong":
             self.on_pong(event)
         elif self.is_new(event.seq):
-            if event.type == "error":
+            if event.type == "turn.state":
+                # The conversation went on: no error so far explains its end.
+                self.error = None
+            elif event.type == "error":
                 self.error = event
                 if self.is_ready is False:
                     # The server waits for its provider, and says how long.

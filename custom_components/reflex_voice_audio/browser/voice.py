@@ -40,6 +40,7 @@ class Voice:
         self.choice = Choice()
         self.conversation: Any = None
         self.pressed: Any = None
+        self.pointer: Any = None
         self.aborter: Any = None
         self.timer: Any = None
         self.device: Any = {"microphone": False, "muted": False, "inputs": [], "outputs": []}
@@ -71,7 +72,7 @@ class Voice:
         self.listen(document, "keyup", self.on_key_up)
         self.listen(document, "visibilitychange", self.unlock)
         self.listen(document, "resume", self.on_thawed)
-        self.listen(window, "blur", self.on_pointer_cancel)
+        self.listen(window, "blur", self.on_blur)
         self.listen(window, "pagehide", self.on_page_hide)
         if navigator.mediaDevices is not None:
             self.listen(navigator.mediaDevices, "devicechange", self.on_devices_changed)
@@ -125,10 +126,13 @@ class Voice:
         self.unlock(event)
         element = self.control(event.target, "press")
         if element is not None and event.button == 0:
+            self.pointer = event.pointerId
             self.press(element)
 
     def on_pointer_up(self, event: Any) -> None:
-        if self.pressed is None:
+        # A touch counts as a gesture when it ends.
+        self.unlock(event)
+        if self.pressed is None or event.pointerId != self.pointer:
             return
         # A finger stays captured by the element it went down on: ask what is under it.
         under = document.elementFromPoint(event.clientX, event.clientY)
@@ -137,7 +141,11 @@ class Voice:
         else:
             self.slide_off()
 
-    def on_pointer_cancel(self, _event: Any) -> None:
+    def on_pointer_cancel(self, event: Any) -> None:
+        if event.pointerId == self.pointer:
+            self.slide_off()
+
+    def on_blur(self, _event: Any) -> None:
         self.slide_off()
 
     def on_key_down(self, event: Any) -> None:
@@ -149,6 +157,7 @@ class Voice:
             if element is not None:
                 event.preventDefault()
                 if event.repeat is not True:
+                    self.pointer = None
                     self.press(element)
 
     def on_escape(self, event: Any) -> None:
@@ -310,7 +319,7 @@ class Voice:
             choice.output_id = order.output_id
             remember("output", order.output_id)
             if conversation is not None:
-                conversation.select_output()
+                conversation.select_output(conversation.on_output_changed)
         self.on_device({"output_id": choice.output_id})
 
     def on_devices_changed(self, _event: Any) -> None:
