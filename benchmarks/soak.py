@@ -2,7 +2,7 @@
 
     python -m benchmarks.soak                two minutes
     python -m benchmarks.soak --minutes 60
-    python -m benchmarks.soak --fill 110     when all that is bounded is full
+    python -m benchmarks.soak --fill 1100    when all that is bounded is full
 
 A real Chromium whose microphone repeats a question and an interruption, the served app, the local
 Realtime server in this process (so that its models are not in the app's memory). Sampled all the
