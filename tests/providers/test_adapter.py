@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import logging
 from collections.abc import Awaitable, Callable
 
@@ -141,7 +142,8 @@ async def test_a_race_is_recognised_without_the_id_of_our_command(code: str) -> 
 @pytest.mark.parametrize(
     ("code", "event_id", "fault"),
     [
-        ("rate_limit_exceeded", "create_9", Fault("provider_rate_limited", True)),
+        ("rate_limit_exceeded", "create_9", Fault("provider_rate_limited", True, no_response=True)),
+        ("invalid_value", "create_9", Fault("provider_failed", True, no_response=True)),
         ("server_error", None, Fault("provider_failed", True)),
         ("invalid_value", "item_9", Fault("provider_failed", True)),
         ("unknown_parameter", "update_9", Fault("provider_rejected", True)),
@@ -154,7 +156,7 @@ async def test_other_refusals_are_faults_the_connection_survives(
         plays(error(code, event_id=event_id), frame("input_audio_buffer.committed"), then=bye)
     )
     assert events == [
-        Fault(fault.code, fault.recoverable, detail_code=code),
+        dataclasses.replace(fault, detail_code=code),
         InputCommitted("item_1"),
         LOST,
     ]

@@ -214,3 +214,32 @@ def test_a_commit_nobody_asked_for_is_nothing_where_a_detector_listens() -> None
     stage.hear(900)
     stage.client(wire.InputCommit(900, 900))
     assert stage.commands() == []
+
+
+def test_a_response_that_the_provider_refuses_is_not_waited_for() -> None:
+    stage = Stage()
+    stage.user_says("Hello?")
+    stage.commands()
+    stage.provider(base.Fault("provider_failed", True, "invalid_value", no_response=True))
+    assert stage.errors() == ["provider_failed"]
+    assert stage.phase == "listening"
+    stage.user_says("Are you there?", "u2")
+    assert stage.commands() == [effects.CreateResponse()]
+
+
+def test_a_response_that_is_refused_for_the_rate_is_asked_for_once_more() -> None:
+    stage = Stage()
+    stage.user_says("Hello?")
+    stage.commands()
+    stage.provider(base.Fault("provider_rate_limited", True, no_response=True))
+    assert stage.phase == "thinking"
+    stage.wait(2_500)
+    assert stage.commands() == [effects.CreateResponse()]
+
+
+def test_a_refusal_does_not_end_a_response_that_has_begun() -> None:
+    stage = Stage().speaking_stage()
+    stage.provider(base.Fault("provider_failed", True, no_response=True))
+    assert stage.phase == "speaking"
+    stage.barge_in(500)
+    assert effects.CancelResponse() in stage.commands()

@@ -187,6 +187,8 @@ class Fault:
     detail_code: str | None = None
     """The provider's own code: safe to log, unlike its message."""
     retry_after_ms: float | None = None
+    no_response: bool = False
+    """It refused to make the response that was asked for: none comes."""
 
 
 ProviderEvent = (

@@ -187,6 +187,11 @@ class Answering:
             self._try_again(code, turn, now_ms)
         self.pump(now_ms)
 
+    def on_refused(self, code: str, now_ms: float) -> None:
+        """The response that was asked for will not be made."""
+        if self._machine.response_refused():
+            self._try_again(code, self._machine.response_turn, now_ms)
+
     def _try_again(self, code: str, turn: int, now_ms: float) -> None:
         """Too many requests is the one failure that passes by itself: ask once more."""
         unheard = not any(e.heard for e in self.ledger if e.turn == turn)

@@ -199,6 +199,8 @@ class Conversation:
                 self.error("provider_expired")
                 self.out.replace_link = True
             case base.Fault():
+                if event.no_response:
+                    self.answering.on_refused(event.code, now_ms)
                 if event.recoverable:
                     self.error(event.code, retry_after_ms=event.retry_after_ms)
             case base.ItemTruncated() | base.ItemDeleted() | base.Updated():

@@ -204,6 +204,14 @@ class TurnMachine:
         self._clear_response()
         return True
 
+    def response_refused(self) -> bool:
+        """The one that was asked for never begins. True when it was still wanted."""
+        if self.response_id is not None:
+            return False
+        wanted = self.response == "asked"
+        self._clear_response()
+        return wanted
+
     def _clear_response(self) -> None:
         self.response = "none"
         self.response_id = None

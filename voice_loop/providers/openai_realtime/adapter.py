@@ -217,7 +217,10 @@ class OpenAIRealtimeProvider:
         )
         _log.warning("refused by the provider code=%s kind=%s", safe_code(refusal.code), kind)
         return Fault(
-            code, recoverable=not ends_connection(code), detail_code=safe_code(refusal.code)
+            code,
+            recoverable=not ends_connection(code),
+            detail_code=safe_code(refusal.code),
+            no_response=kind == "create",
         )
 
     async def _create_again(self) -> None:
