@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voice_loop.local.brain import smalltalk
+from voice_loop.local.brain import pastimes, smalltalk
 from voice_loop.local.brain.arithmetic import evaluate
 from voice_loop.local.brain.base import (
     Call,
@@ -476,3 +476,86 @@ def test_a_room_is_a_place_and_loses_its_article(asked: str, room: str) -> None:
     (call,) = steps(asked, tools=[Tool("dim_lamp", "Dim the lamp in a room.", parameters)])
     assert isinstance(call, Call)
     assert json.loads(call.arguments) == {"room": room}
+
+
+def talk(*lines: str) -> list[str]:
+    """What is said to each line of a conversation."""
+    entries: list[Entry] = []
+    for line in lines:
+        entries.append(Said("user", line))
+        said = answer(Context(entries, now=NOW))
+        entries.append(Said("assistant", " ".join(s.text for s in said if isinstance(s, Say))))
+    return [entry.text for entry in entries[1::2] if isinstance(entry, Said)]
+
+
+def test_another_joke_is_another_until_all_were_told() -> None:
+    told = talk("Tell me a joke.", *["Another one, please!"] * 4)
+    assert sorted(told[:4]) == sorted(pastimes.JOKES)
+    assert told[4] in pastimes.JOKES
+
+
+def test_another_story_is_no_joke() -> None:
+    assert talk("Tell me a long story.", "Tell me another one.") == list(pastimes.STORIES)
+
+
+def test_another_of_nothing_is_beyond_it() -> None:
+    assert "beyond me" in talk("Another one.")[0]
+
+
+def test_an_interrupted_story_counts_as_told() -> None:
+    before = [Said("user", "Tell me a story."), Said("assistant", pastimes.STORIES[0][:60])]
+    assert says("Tell me another one.", before=before) == pastimes.STORIES[1]
+
+
+@pytest.mark.parametrize(
+    ("asked", "possible"),
+    [
+        ("Flip a coin.", {"Heads.", "Tails."}),
+        ("Roll a dice, please.", {f"It is a {n}." for n in range(1, 7)}),
+        ("Pick a number between three and five.", {"3.", "4.", "5."}),
+        ("Give me a number from 5 to 3.", {"3.", "4.", "5."}),
+    ],
+)
+def test_chance_has_all_its_outcomes_and_is_the_same_for_the_same_moment(
+    asked: str, possible: set[str]
+) -> None:
+    entries: list[Entry] = []
+    seen = set()
+    for _ in range(60):
+        entries += [Said("assistant", "x"), Said("user", asked)]
+        first, again = answer(Context(entries, now=NOW)), answer(Context(entries, now=NOW))
+        assert first == again
+        assert isinstance(first[0], Say)
+        seen.add(first[0].text)
+    assert seen == possible
+
+
+@pytest.mark.parametrize(
+    ("asked", "answered"),
+    [
+        ("Count to five.", "1, 2, 3, 4, 5."),
+        ("Can you count down from three?", "3, 2, 1, 0."),
+        ("Count to a million.", "That would take too long. I count to 30 at most."),
+        ("What is my name?", "You have not told me yet."),
+        ("What did I just say?", "Nothing before this."),
+        ("Call me Ishmael.", "Nice to meet you, Ishmael."),
+        ("No, I meant fifteen times two.", "That is 30."),
+        ("Sorry, I said ten miles in kilometers.", "10 miles are 16.09 kilometers."),
+        ("Are you a human?", "I'm the offline assistant: a few rules and no language model."),
+        ("Is anyone there?", "Yes, I'm here."),
+    ],
+)
+def test_pastimes(asked: str, answered: str) -> None:
+    assert says(asked) == answered
+
+
+@pytest.mark.parametrize("text", ["Call me a taxi.", "Call me back.", "Call me later!"])
+def test_a_call_is_no_name(text: str) -> None:
+    assert "beyond me" in says(text)
+
+
+def test_what_was_said_in_the_conversation_is_known() -> None:
+    assert talk("My name is anna.", "Thanks.", "What's my name?", "What did I just say?")[2:] == [
+        "Your name is Anna.",
+        "You said: What's my name?",
+    ]

@@ -1,8 +1,8 @@
 """The built-in responder: rules and no model, and it says so.
 
 In order: the result of a tool, an answer to a question about a tool's parameter, the talk itself
-(stop, again, slower), the app's tools, dates, units, sums, spelling, small talk, and last an honest
-admission. It reads everything off the context and keeps nothing.
+(stop, again, slower), the app's tools, dates, units, sums, spelling, pastimes, small talk, and last
+an honest admission. It reads everything off the context and keeps nothing.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import re
 from collections.abc import AsyncGenerator, Sequence
 from typing import Final
 
-from voice_loop.local.brain import arithmetic, calendar, smalltalk, toolcalls, units
+from voice_loop.local.brain import arithmetic, calendar, pastimes, smalltalk, toolcalls, units
 from voice_loop.local.brain.base import (
     Call,
     CalledTool,
@@ -132,6 +132,7 @@ def _about_the_talk(context: Context, text: str) -> Sequence[Step]:
 def _task(context: Context, text: str) -> Sequence[Step]:
     if planned := toolcalls.plan(context.tools, text, context.must_call):
         return _call(planned)
+    text = smalltalk.CORRECTION.sub("", text, count=1).strip() or text
     if match := smalltalk.SPELL.search(text):
         return [Say(smalltalk.spell(match[1]))]
     said = (
@@ -139,6 +140,7 @@ def _task(context: Context, text: str) -> Sequence[Step]:
         or units.convert(text)
         or calendar.answer(text, context.now)
         or _sum(text)
+        or pastimes.reply(context, text)
         or smalltalk.reply(text, has_tools=bool(context.tools))
     )
     return [Say(smalltalk.unknown(text) if said is None else said)]

@@ -7,10 +7,10 @@ from typing import Final
 
 GREETING: Final = "Hello! I'm the offline assistant. What can I do for you?"
 ABILITIES: Final = (
-    "I tell the time, do sums, convert units, and spell{tools}. "
+    "I tell the time, do sums, convert units, spell, and know a joke or two{tools}. "
     "With an OpenAI key, we can really talk."
 )
-_OF_TOOLS: Final = ", and use this app's tools"
+_OF_TOOLS: Final = ", and I use this app's tools"
 NOT_HEARD: Final = "Sorry, I didn't catch that."
 CANNOT_HEAR: Final = (
     "I cannot understand speech on this machine, because the recogniser is not installed. "
@@ -30,7 +30,7 @@ _TABLE: Final = tuple(
         ),
         (
             r"\bwho are you\b|\bwhat are you\b|\byour name\b"
-            r"|\bare you (?:real|human|an? (?:ai|robot))",
+            r"|\bare you (?:real|(?:an? )?(?:human|person|ai|robot|machine|computer))\b",
             "I'm the offline assistant: a few rules and no language model.",
         ),
         (
@@ -48,16 +48,14 @@ _TABLE: Final = tuple(
             r"\b(?:api|openai) key\b|\breal conversation\b",
             "Put your key into the variable OPENAI API KEY and restart the app.",
         ),
+        (r"^(?:is )?any(?:one|body) there$", "Yes, I'm here."),
         (
-            r"\b(?:tell|know) (?:me )?(?:a|another|any) jokes?\b",
-            "Why did the microphone blush? Somebody spoke too close to it.",
+            r"\b(?:you are|you're) (?:so |really |very )?(?:stupid|dumb|useless|bad)\b",
+            "I know. I'm only a set of rules. With an OpenAI key, we can really talk.",
         ),
         (
-            r"\btell (?:me )?a (?:long )?story\b|\btalk for a while\b",
-            "Once there was a little voice that lived in a computer. It had no cloud and no model, "
-            "only a handful of rules. Every day people came and talked to it. It did as well as "
-            "it could. When they talked over it, it stopped at once and listened. And because it "
-            "listened so well, they came back the next day.",
+            r"\b(?:you are|you're) (?:so |really |very )?(?:great|good|nice|funny|smart|cool)\b",
+            "Thank you! I'm only a set of rules, but I try.",
         ),
         (r"^(?:yes|yeah|yep|ok|okay|sure|alright|fine|great|good|cool|nice)$", "All right."),
         (r"^(?:no|nope|never ?mind|nothing)$", "All right, never mind."),
@@ -81,6 +79,10 @@ FASTER: Final = re.compile(r"\b(?:faster|speed up|more quickly|too slow)\b")
 NORMAL: Final = re.compile(r"\bnormal (?:speed|pace)\b")
 REPEAT: Final = re.compile(
     r"\b(?:repeat after me|say after me)[\s,:.]*(.+)", re.IGNORECASE | re.DOTALL
+)
+CORRECTION: Final = re.compile(
+    r"^\s*(?:no|sorry|wait|actually)?[\s,.!]*i (?:meant|mean|said|wanted to say)\b[\s,:]*",
+    re.IGNORECASE,
 )
 SPELL: Final = re.compile(
     r"\b(?:spell|how (?:do|would) you (?:spell|write))\b(?: the)?(?: word)?[\s,:\"']*([^\W\d_]+)",
