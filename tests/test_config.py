@@ -46,7 +46,7 @@ def test_every_variable_arrives() -> None:
             "VOICE_TICKET_SECRET": "0123456789abcdef",
             "VOICE_WS_URL": "wss://voice.example/voice",
             "VOICE_PATH": "/_event/voice",
-            "VOICE_METRICS_TOKEN": "t",
+            "VOICE_METRICS_TOKEN": "a-token-of-16-characters",
             "VOICE_MAX_SESSIONS": "5",
             "VOICE_MAX_MINUTES": "2",
             "VOICE_IDLE_MINUTES": "1",

@@ -150,7 +150,7 @@ class Settings:
             ticket_secret=read.secret("VOICE_TICKET_SECRET"),
             ws_url=read.url("VOICE_WS_URL", ("ws", "wss")),
             path=read.path("VOICE_PATH", "/voice"),
-            metrics_token=read.text("VOICE_METRICS_TOKEN"),
+            metrics_token=read.secret("VOICE_METRICS_TOKEN"),
             local_port=read.whole("VOICE_LOCAL_PORT", 8791, 1, 65535),
             local_think_ms=read.number("VOICE_LOCAL_THINK_MS", 0, 0, 60_000),
             local_llm_url=read.url("VOICE_LOCAL_LLM_URL", ("http", "https")),

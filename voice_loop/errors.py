@@ -69,9 +69,7 @@ ERRORS: Final[dict[str, ErrorText]] = {
     "not_authorized": ErrorText(
         "You may not talk here. Sign in, or ask the owner of this site.", False, 4003
     ),
-    "at_capacity": ErrorText(
-        "Everybody is talking at once: no place is free. Try again in a moment.", True, 4013
-    ),
+    "at_capacity": ErrorText("All places are taken. Try again in a moment.", True, 4013),
     "daily_limit": ErrorText(
         "The talking time for today is used up. Come back tomorrow.", False, 4013
     ),

@@ -19,6 +19,7 @@ from reflex_components_core.core.banner import (  # type: ignore[import-untyped]
 
 from reflex_voice_audio import events
 from reflex_voice_audio._generated import AUDIO_WORKLET, COMPONENT
+from reflex_voice_audio.browser.detector import DEFAULTS
 from reflex_voice_audio.failures import FAILURES, Recovery, messages_with
 
 DEFAULT_PATH = "/voice"
@@ -83,8 +84,8 @@ class VoiceAudio(rx.Component):
     @classmethod
     def create(cls, *children: Any, **props: Any) -> VoiceAudio:
         """Check and complete the props. Raises ValueError without a literal `id`, with children,
-        for a message of no known code, or where a server is meant and nobody answers
-        `on_ticket`."""
+        for a message of no known code or a threshold of no known name, or where a server is meant
+        and nobody answers `on_ticket`."""
         if children:
             raise ValueError("A voice component shows nothing and takes no children.")
         name = props.get("id")
@@ -96,6 +97,12 @@ class VoiceAudio(rx.Component):
         path = props.pop("path", DEFAULT_PATH)
         if isinstance(path, str):
             path = get_config().prepend_backend_path(path)
+        detector = props.get("detector")
+        unknown = sorted(set(detector) - set(DEFAULTS)) if isinstance(detector, dict) else []
+        if unknown:
+            raise ValueError(
+                f"detector has no setting {', '.join(unknown)}; it has {', '.join(DEFAULTS)}."
+            )
         messages = props.pop("messages", {})
         if isinstance(messages, rx.Var):
             messages = rx.Var.create(messages_with({})).merge(messages.to(dict[str, str]))

@@ -70,7 +70,7 @@ FAILURES: Final[Mapping[str, tuple[str, Recovery]]] = {
         SOON,
     ),
     "audio_blocked": (
-        "The browser holds the sound back. Click anywhere on the page.",
+        "The browser is blocking the sound. Click anywhere on the page.",
         AGAIN,
     ),
     "input_unavailable": (

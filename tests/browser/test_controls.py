@@ -173,7 +173,7 @@ def test_wishes_reach_the_conversation_that_is_on(app: ServedApp, arrive: Arrive
     page = visitor.page
     visitor.start_talking()
     open_settings(page)
-    wishes = page.get_by_role("textbox", name="How it should be")
+    wishes = page.get_by_role("textbox", name="How the assistant should behave")
     wishes.fill("Speak slowly.")
     wishes.blur()
     wait_for_sent(visitor, AppCommand, 1)

@@ -149,7 +149,7 @@ def test_a_context_that_the_browser_suspends_is_told_and_unlocked(
           await __context.suspend();
         }"""
     )
-    alert_of(visitor, "The browser holds the sound back.")
+    alert_of(visitor, "The browser is blocking the sound.")
     visitor.page.get_by_role("heading", level=1).first.click()
     visitor.page.wait_for_function("__context.state === 'running'")
     expect(visitor.page.get_by_role("alert")).to_have_count(0, timeout=30_000)

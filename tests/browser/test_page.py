@@ -112,10 +112,10 @@ def test_everything_can_be_read_in_both_modes(app: ServedApp, arrive: Arrive, sc
 
 def test_the_mode_can_be_changed_and_is_kept(app: ServedApp, arrive: Arrive) -> None:
     page = arrive(app.url, color_scheme="light").page
-    page.get_by_role("button", name="Dark colours").click()
+    page.get_by_role("button", name="Switch to dark colours").click()
     expect(page.locator("html")).to_have_class(re.compile("dark"))
     page.reload()
-    expect(page.get_by_role("button", name="Light colours")).to_be_visible()
+    expect(page.get_by_role("button", name="Switch to light colours")).to_be_visible()
 
 
 def test_the_keyboard_reaches_everything_in_order_and_shows_where_it_is(
@@ -132,7 +132,8 @@ def test_the_keyboard_reaches_everything_in_order_and_shows_where_it_is(
         assert focus.evaluate("e => parseFloat(getComputedStyle(e).outlineWidth)") >= 2
         names.append(focus.evaluate("e => e.getAttribute('aria-label') || e.innerText || e.name"))
     assert [name for name in names if "“" not in name] == [
-        "Figures", "Settings", "Dark colours", "Talk", "Conversation, scrollable", "text", "Send",
+        "Figures", "Settings", "Switch to dark colours", "Talk", "Conversation, scrollable",
+        "text", "Send",
     ]  # fmt: skip
     page.locator(TALK).focus()
     page.keyboard.press("Enter")
@@ -254,7 +255,7 @@ def test_an_error_card_tries_again_and_can_be_put_away(app: ServedApp, arrive: A
     visitor.click_talk()
     alert = page.get_by_role("alert")
     expect(alert).to_contain_text("The microphone is blocked.")
-    alert.get_by_role("button", name="Put this message away").click()
+    alert.get_by_role("button", name="Dismiss this message").click()
     expect(alert).to_have_count(0)
     expect(page.get_by_text("Ready when you are").first).to_be_visible()
     visitor.click_talk()

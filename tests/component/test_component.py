@@ -102,6 +102,11 @@ def test_a_component_that_nobody_lets_in_is_refused_with_what_to_write() -> None
     assert alone["connect"] == "false"
 
 
+def test_a_threshold_that_does_not_exist_is_refused_with_those_that_do() -> None:
+    with pytest.raises(ValueError, match=r"no setting nonsense; it has .*confirm_speech_ms"):
+        reflex_voice_audio.microphone(id="ear", connect=False, detector={"nonsense": 3})
+
+
 def test_it_takes_no_children() -> None:
     with pytest.raises(ValueError, match="no children"):
         VoiceAudio.create(rx.text("x"), id="voice")

@@ -220,7 +220,7 @@ def test_an_error_is_an_alert_with_its_code_for_programs() -> None:
     card = one(error_card(VoiceState), role="alert")
     assert "error_code" in card.props["data-voice-error"]
     assert "error_message" in str(card.data)
-    assert "dismiss_error" in events_of(one(card, aria_label="Put this message away"))
+    assert "dismiss_error" in events_of(one(card, aria_label="Dismiss this message"))
 
 
 def test_trying_again_is_a_click_that_may_ask_for_the_microphone() -> None:

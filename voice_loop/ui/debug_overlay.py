@@ -158,7 +158,8 @@ def _session(state: type[VoiceState]) -> rx.Component:
         _fact(
             "Model", rx.match(state.provider, ("local", "built in"), ("openai", state.model), "–")
         ),
-        _fact("Voice", rx.cond(state.voice != "", state.voice, "–")),
+        # The local server grants any name; it has one voice.
+        _fact("Voice", rx.match(state.provider, ("local", "built in"), ("", "–"), state.voice)),
         _fact("Session", rx.cond(state.session_id != "", state.session_id, "–")),
         label="Session",
     )

@@ -33,7 +33,7 @@ def _wait(state: type[VoiceState], waiting: Any, component_id: str) -> rx.Compon
         state.retry_in_s > 0,
         rx.fragment(
             rx.el.span(
-                rx.cond(waiting, "Trying again in ", "Best in "),
+                rx.cond(waiting, "Trying again in ", "Try again in "),
                 state.retry_label,
                 role="timer",
                 aria_live="off",
@@ -118,7 +118,7 @@ def error_card(state: type[VoiceState], component_id: str = LOOP_NAME) -> rx.Com
     away = rx.el.button(
         icon("x"),
         type="button",
-        aria_label="Put this message away",
+        aria_label="Dismiss this message",
         on_click=state.dismiss_error,
         style=icon_button(flex="none"),
     )

@@ -97,8 +97,8 @@ def mode_button() -> rx.Component:
     return rx.el.button(
         rx.color_mode_cond(icon("moon", 20), icon("sun", 20)),
         type="button",
-        aria_label=rx.color_mode_cond("Dark colours", "Light colours"),
-        title=rx.color_mode_cond("Dark colours", "Light colours"),
+        aria_label=rx.color_mode_cond("Switch to dark colours", "Switch to light colours"),
+        title=rx.color_mode_cond("Switch to dark colours", "Switch to light colours"),
         on_click=rx.toggle_color_mode,
         style=icon_button(),
     )
@@ -264,13 +264,8 @@ def _footer(state: type[VoiceState]) -> rx.Component:
     keys: Style = {NARROW: {"display": "none"}}
     return rx.el.footer(
         rx.el.span(
-            rx.match(
-                state.provider,
-                ("local", "Your voice is heard by this server alone. "),
-                ("openai", "While a conversation is on, your voice is sent to OpenAI. "),
-                "",
-            ),
-            "The assistant's voice is made by a computer.",
+            state.privacy_note,
+            " The assistant's voice is made by a computer.",
         ),
         rx.el.span("Esc stops the answer", style=keys),
         style={

@@ -35,7 +35,7 @@ LOOKS: Final[dict[str, Look]] = {
         "mic",
         "Talk",
         "Ready when you are",
-        "Click Talk and say hello. Talk over it any time.",
+        "Click Talk and say hello. You can interrupt at any time.",
         "50%",
     ),
     "connecting": Look(
@@ -59,10 +59,10 @@ LOOKS: Final[dict[str, Look]] = {
 
 HOLD: Final[dict[str, tuple[str, str]]] = {
     "loading": ("Hold to talk", "One moment: the page is loading."),
-    "idle": ("Hold to talk", "Hold the button, or Space on it, and speak."),
+    "idle": ("Hold to talk", "Hold the button, or press Space on it, and speak."),
     "connecting": ("Hold to talk", "Allow the microphone if you are asked, then hold again."),
     "listening": ("Hold to talk", "Hold the button while you speak, or type."),
-    "user_speaking": ("Let go to send", "Slide off the button to throw it away."),
+    "user_speaking": ("Let go to send", "Slide off the button to discard it."),
     "thinking": ("Hold to talk", "One moment."),
     "speaking": ("Hold to talk", "Hold the button to interrupt."),
     "reconnecting": ("Hold to talk", "The connection broke. Your words are kept."),

@@ -72,7 +72,6 @@ def _switch(state: type[VoiceState]) -> rx.Component:
         rx.cond(on, icon("square", 16), icon("circle-dot", 16)),
         rx.cond(on, "Stop recording", "Record the conversation"),
         type="button",
-        aria_pressed=rx.cond(on, "true", "false"),
         on_click=rx.cond(on, state.stop_recording, start(True)),
         style=quiet_button(),
     )
@@ -141,7 +140,7 @@ def recording_controls(state: type[VoiceState]) -> rx.Component:
             rx.el.h3("Recording", style=small_title()),
             rx.el.p(
                 "You on the left, the assistant as heard on the right, and what happened when. "
-                "It stays on the server and goes with the conversation.",
+                "It stays on the server and is deleted when the conversation ends.",
                 style=_SMALL,
             ),
             rx.el.div(_switch(state)),

@@ -59,7 +59,7 @@ def _devices(label: str, name: str, devices: Any, chosen: Any, handler: Any) -> 
         label,
         name,
         rx.el.select(
-            rx.el.option("The system's choice", value=""),
+            rx.el.option("System default", value=""),
             rx.foreach(
                 devices,
                 lambda device: rx.el.option(
@@ -100,7 +100,7 @@ def _voice(state: type[VoiceState], name: str) -> rx.Component:
 def _wishes(state: type[VoiceState], name: str) -> rx.Component:
     keep: Any = state.set_wishes
     return _labelled(
-        "How it should be",
+        "How the assistant should behave",
         name,
         rx.el.textarea(
             id=name,
@@ -250,7 +250,7 @@ def _panel(state: type[VoiceState], component_id: str) -> rx.Component:
         ),
         _switch(
             "Hold to talk",
-            "From the next conversation on: hold the big button, or Space on it, and speak.",
+            "From the next conversation on: hold the big button, or press Space on it, and speak.",
             f"{component_id}-push-to-talk",
             state.push_to_talk,
             state.set_push_to_talk,

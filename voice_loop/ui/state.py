@@ -19,7 +19,7 @@ from reflex.event import EventHandler, EventSpec
 from reflex_voice_audio import api
 
 from voice_loop.errors import ERRORS, ConfigError
-from voice_loop.ui import countdown
+from voice_loop.ui import countdown, privacy
 from voice_loop.ui.board import Line, ToolLine, as_cut, as_left, as_text
 from voice_loop.ui.overlay_feed import OverlayFeed, feed_of
 from voice_loop.ui.overlay_state import OverlayMixin
@@ -58,6 +58,9 @@ class VoiceMixin(RecordingMixin, OverlayMixin, rx.State, mixin=True):
     voice: str = ""
     ws_url: str = ""
     socket_path: str = ""
+    provider_name: str = ""
+    privacy_note: str = ""
+    """Where a voice goes, in a sentence."""
     error_code: str = ""
     error_message: str = ""
     error_recoverable: bool = True
@@ -84,7 +87,8 @@ class VoiceMixin(RecordingMixin, OverlayMixin, rx.State, mixin=True):
     def provider_label(self) -> str:
         """Who answers."""
         if self.provider == "openai":
-            return f"OpenAI · {self.model}" if self.model else "OpenAI"
+            name = self.provider_name or "OpenAI"
+            return f"{name} · {self.model}" if self.model else name
         return "Offline assistant" if self.provider == "local" else ""
 
     @rx.var
@@ -149,6 +153,8 @@ class VoiceMixin(RecordingMixin, OverlayMixin, rx.State, mixin=True):
         self.ws_url = settings.ws_url or ""
         self.socket_path = get_config().prepend_backend_path(settings.path)
         self.provider = settings.active_provider
+        self.provider_name = privacy.provider_name(settings)
+        self.privacy_note = privacy.sentence(settings)
         self.model = settings.openai_model if self.provider == "openai" else ""
         self._offer_voices(loop)
         self._offer_recording()

@@ -177,7 +177,7 @@ def _empty(state: type[VoiceState]) -> rx.Component:
             talkable,
             rx.fragment(
                 rx.el.p(
-                    "What you say and hear will stand here. Click Talk, or pick a question:",
+                    "What you say and hear will appear here. Click Talk, or pick a question:",
                     style={"margin": "0 auto", "max_width": "26rem", "color": colour("soft")},
                 ),
                 rx.el.div(*examples, style=side_by_side),

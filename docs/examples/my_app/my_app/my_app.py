@@ -6,7 +6,7 @@ voice = VoiceLoop()
 
 
 def index() -> rx.Component:
-    return rx.vstack(rx.heading("My app"), voice.talk_button(), voice.transcript())
+    return rx.vstack(rx.heading("My app"), voice.talk_button(), voice.notices(), voice.transcript())
 
 
 app = rx.App()
