@@ -153,7 +153,9 @@ def test_the_same_through_the_openai_adapter_and_the_public_local_server(
         with serve(tmp_path / "app.log", settings) as served:
             visitor = arrive(served.url, microphone=THREE_TURNS)
             hold_three_turns(visitor)
-            assert "OpenAI" in visitor.page.locator("body").inner_text()
+            page = visitor.page.locator("body").inner_text()
+            assert "127.0.0.1 · gpt-realtime" in page
+            assert "your voice is sent to 127.0.0.1" in page
             assert "sk-test-not-a-real-key" not in visitor.page.content()
         assert "sk-test-not-a-real-key" not in served.log_text()
     finally:
