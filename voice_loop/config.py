@@ -89,6 +89,11 @@ class RecordingPolicy:
     """How long one may outlive its session, when the person wants that; 0: not at all."""
 
 
+def is_path(value: str) -> bool:
+    """Whether a route can have it: it begins with a slash and does not end with one."""
+    return value.startswith("/") and not value.endswith("/") and not set("?# ") & set(value)
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """Everything that can be set. Build it with `from_env` or by keyword."""
@@ -248,7 +253,7 @@ class _Reader:
 
     def path(self, name: str, default: str) -> str:
         def parse(value: str) -> str:
-            if not value.startswith("/") or value.endswith("/") or "?" in value or "#" in value:
+            if not is_path(value):
                 raise ValueError
             return value
 

@@ -24,7 +24,7 @@ from reflex.config import get_config
 from reflex.utils import prerequisites
 from reflex_voice_audio import voice_audio
 
-from voice_loop.config import Settings
+from voice_loop.config import Settings, is_path
 from voice_loop.errors import ConfigError, ProviderRejected
 from voice_loop.latency.clock import MonotonicClock
 from voice_loop.local.embedded import embedded_server
@@ -90,6 +90,11 @@ class VoiceLoop(AppCommands):
         self.settings = dataclasses.replace(
             read, path=path or read.path, instructions=instructions or read.instructions
         )
+        if not is_path(self.settings.path):
+            raise ConfigError(
+                f'The path "{self.settings.path}" of the voice loop "{name}" cannot be served. '
+                "Write one that begins with a slash and does not end with one, such as /voice."
+            )
         self._local_url: str | None = None
         specs = tuple(self.tools.specs)
         self._runner = Runner(self.tools)

@@ -146,6 +146,12 @@ async def test_two_loops_of_an_app_keep_to_themselves(app: rx.App) -> None:
         voice.server._tickets.read(kitchen.issue_ticket("token", "http://a", "127.0.0.1"))
 
 
+@pytest.mark.parametrize("path", ["kitchen", "/", "/kitchen/", "/a b", "/a?b"])
+def test_a_path_that_no_route_can_have_is_refused_with_a_sentence(path: str) -> None:
+    with pytest.raises(ConfigError, match="begins with a slash"):
+        VoiceLoop(name="kitchen", path=path, environ={})
+
+
 @pytest.mark.parametrize(
     ("name", "path", "sentence"),
     [("voice", "/other", "Two voice loops are named"), ("kitchen", None, "share the path /voice")],

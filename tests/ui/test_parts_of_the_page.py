@@ -183,6 +183,14 @@ def test_a_dial_that_is_held_says_so_and_ends_by_a_button_beside_it() -> None:
     assert "holds" in clicked.props["data-voice"]
 
 
+def test_the_button_alone_tells_a_screen_reader_where_the_conversation_is() -> None:
+    status = one(talk_button(VoiceState, "other"), "p", role="status").text
+    for name in ("connecting", "error"):
+        assert LOOKS[name].headline in status
+    assert "The conversation is on." in status
+    assert LOOKS["user_speaking"].headline not in status, "it would talk into the microphone"
+
+
 def test_the_settings_are_closed_by_escape_and_the_focus_goes_back() -> None:
     panel = settings_panel(VoiceState, "other")
     close = one(panel, "button", data_voice="close")

@@ -20,7 +20,7 @@ from voice_loop.ui.phases import HOLD, LIVE, LOOKS, MUTED
 from voice_loop.ui.recording import recording_controls
 from voice_loop.ui.settings_panel import settings_panel
 from voice_loop.ui.state import VoiceState
-from voice_loop.ui.talk_button import shown_status, talk_dial
+from voice_loop.ui.talk_button import announcement, shown_status, talk_dial
 from voice_loop.ui.theme import (
     CALM,
     DARK,
@@ -43,7 +43,6 @@ DESCRIPTION: Final = "Talk to an assistant on a web page, and talk over it."
 WIDTH: Final = "88rem"
 SMALL: Final = "@media (max-width: 479px)"
 TYPING: Final = "The microphone is off. Type, or end and click Talk."
-ON_AIR: Final = "The conversation is on."
 
 
 class Voice(Protocol):
@@ -142,11 +141,6 @@ def _words(state: type[VoiceState], status: Any) -> rx.Component:
     details = rx.match(status, *((name, look.detail) for name, look in LOOKS.items()), "")
     held = rx.match(status, *((name, detail) for name, (_, detail) in HOLD.items()), "")
     muted: Any = rx.Var.create(state.muted) & one_of(status, LIVE) & ~typing
-    # While somebody talks, a screen reader says nothing: it would talk into the microphone.
-    announced = [
-        (name, ON_AIR if name in LIVE else f"{look.headline}. {look.detail}")
-        for name, look in LOOKS.items()
-    ]
     return rx.el.div(
         rx.el.p(
             rx.cond(typing, "Your turn", rx.match(status, *headlines, "")),
@@ -170,7 +164,7 @@ def _words(state: type[VoiceState], status: Any) -> rx.Component:
                 NARROW: {"font_size": "1rem"},
             },
         ),
-        rx.el.p(rx.match(status, *announced, ""), role="status", style=VISUALLY_HIDDEN),
+        announcement(status),
         style={"text_align": "center", "min_height": "4.75rem", NARROW: {"min_height": "4rem"}},
     )
 

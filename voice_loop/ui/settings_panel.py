@@ -70,6 +70,7 @@ def _devices(label: str, name: str, devices: Any, chosen: Any, handler: Any) -> 
             id=name,
             value=chosen,
             on_change=handler,
+            aria_describedby=f"{name}-hint",
             style=_FIELD,
         ),
         rx.cond(count(devices) == 0, _hint(NO_NAMES, name)),

@@ -8,14 +8,26 @@ stopping is the browser code's too, found by `data-voice`; this module only draw
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import reflex as rx
 
 from voice_loop.ui.controls import end_button
 from voice_loop.ui.phases import HOLD, LIVE, LOOKS
 from voice_loop.ui.state import VoiceState
-from voice_loop.ui.theme import CALM, FOCUS, NARROW, SERIF, Style, colour, surface, when
+from voice_loop.ui.theme import (
+    CALM,
+    FOCUS,
+    NARROW,
+    SERIF,
+    VISUALLY_HIDDEN,
+    Style,
+    colour,
+    surface,
+    when,
+)
+
+ON_AIR: Final = "The conversation is on."
 
 _TICKS = (
     "repeating-conic-gradient(from -0.75deg, #000 0 1.5deg, transparent 1.5deg 6deg), "
@@ -226,10 +238,22 @@ def talk_dial(
     )
 
 
+def announcement(status: Any) -> rx.Component:
+    """What a screen reader says of the status. While somebody talks it says nothing: it would talk
+    into the microphone."""
+    said = [
+        (name, ON_AIR if name in LIVE else f"{look.headline}. {look.detail}")
+        for name, look in LOOKS.items()
+    ]
+    return rx.el.p(rx.match(status, *said, ""), role="status", style=VISUALLY_HIDDEN)
+
+
 def talk_button(state: type[VoiceState], component_id: str) -> rx.Component:
     """The dial alone on a host app's page: where it is held to talk, something must end it."""
+    status = shown_status(state.status)
     return rx.fragment(
-        talk_dial(shown_status(state.status), component_id, state.holds),
+        talk_dial(status, component_id, state.holds),
+        announcement(status),
         rx.cond(
             state.holds & (state.status != "idle") & (state.status != "error"),
             rx.el.div(end_button(component_id), style=surface()),
