@@ -7,11 +7,20 @@ an honest admission. It reads everything off the context and keeps nothing.
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import AsyncGenerator, Sequence
 from typing import Final
 
-from voice_loop.local.brain import arithmetic, calendar, pastimes, smalltalk, toolcalls, units
+from voice_loop.local.brain import (
+    arithmetic,
+    calendar,
+    followup,
+    pastimes,
+    smalltalk,
+    toolcalls,
+    units,
+)
 from voice_loop.local.brain.base import (
     Call,
     CalledTool,
@@ -29,6 +38,7 @@ _SAY_THIS: Final = re.compile(
     r"^\s*(?:please\s+)?(?:say|speak|read|repeat)\b[^:\n]{0,100}:\s*[\"“']?(.+?)[\"”']?\s*$",
     re.IGNORECASE | re.DOTALL,
 )
+OKAY: Final = "Okay."
 SLOW: Final = 0.8
 FAST: Final = 1.25
 
@@ -60,6 +70,7 @@ def answer(context: Context) -> Sequence[Step]:
         return [Say("Is there anything else?")]
     if not text.strip():
         return [Say(smalltalk.NOT_HEARD if context.can_hear else smalltalk.CANNOT_HEAR)]
+    text = followup.standing_alone(_lines(context))
     return _asked_parameter(context, text) or _about_the_talk(context, text) or _task(context, text)
 
 
@@ -114,7 +125,7 @@ def _about_the_talk(context: Context, text: str) -> Sequence[Step]:
     if context.must_call is not None:
         return []
     if smalltalk.STOP.match(line):
-        return [Say("Okay.")]
+        return [Say(OKAY)]
     if match := smalltalk.REPEAT.search(text):
         return [Say(match[1].strip())]
     if smalltalk.SLOWER.search(line):
@@ -123,10 +134,32 @@ def _about_the_talk(context: Context, text: str) -> Sequence[Step]:
         return [Pace(FAST), Say("Okay, faster.")]
     if smalltalk.NORMAL.search(line):
         return [Pace(1.0), Say("Back to my normal pace.")]
+    if smalltalk.GO_ON.match(line):
+        return [Say(_rest(context))]
     if smalltalk.AGAIN.search(line):
         said = [entry.text for entry in _lines(context) if entry.role == "assistant"]
         return [Say(said[-1] if said else "I have not said anything yet.")]
     return []
+
+
+def _rest(context: Context) -> str:
+    """What was to be heard of the answer that was interrupted last, from the sentence it was in."""
+    entries = list(context.entries)
+    for at in range(len(entries) - 2, 0, -1):
+        entry = entries[at]
+        if not isinstance(entry, Said) or entry.role != "assistant":
+            continue
+        if entry.cut:
+            before = dataclasses.replace(context, entries=entries[:at])
+            whole = next((step.text for step in answer(before) if isinstance(step, Say)), "")
+            heard = entry.text.rstrip(" .…")
+            if not whole.startswith(heard) or not heard:
+                break
+            start = max(whole.rfind(end, 0, len(heard)) + 2 for end in (". ", "! ", "? "))
+            return whole[start if start > 1 else 0 :]
+        if entry.text != OKAY:
+            break
+    return "There is nothing left to say."
 
 
 def _task(context: Context, text: str) -> Sequence[Step]:
@@ -134,6 +167,8 @@ def _task(context: Context, text: str) -> Sequence[Step]:
         return _call(planned)
     text = smalltalk.CORRECTION.sub("", text, count=1).strip() or text
     if match := smalltalk.SPELL.search(text):
+        if match[1].lower() in smalltalk.WHICH_WORD:
+            return [Say("Which word?")]
         return [Say(smalltalk.spell(match[1]))]
     said = (
         calendar.timer(text, context.now)

@@ -6,6 +6,7 @@ import re
 from datetime import date, datetime, timedelta
 from typing import Final
 
+from voice_loop.local.brain import places
 from voice_loop.local.brain.numbers import ordinal, with_digits
 
 DAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -23,6 +24,14 @@ _HOLIDAYS: Final = {
 }
 _SPAN_DAYS: Final = {"day": 1, "week": 7, "fortnight": 14}
 _SPAN_SECONDS: Final = {"second": 1, "minute": 60, "hour": 3600}
+_SPAN: Final = re.compile(r"(\d+(?:\.\d+)?) (second|minute|hour)s?\b")
+_LONGEST_S: Final = 7 * 86_400
+_PLACE: Final = re.compile(
+    r"\b(?:in|at) (?P<place>(?!(?:the )?(?:moment|morning|afternoon|evening)\b)[a-z][a-z .'-]*?)"
+    r"(?: right| now| at the moment| please)*[ ?.!]*$"
+)
+_HERE: Final = frozenset({"here", "this place", "your place", "this room"})
+_OTHER_DAY: Final = {-1: ", yesterday", 0: "", 1: ", tomorrow"}
 
 
 def say_time(moment: datetime) -> str:
@@ -41,7 +50,7 @@ def answer(text: str, now: datetime) -> str | None:
     lowered = " ".join(with_digits(text)).replace(" '", "'")
     today = now.date()
     if re.search(r"\bwhat(?:'s| is)? (?:the )?time|\btime is it|\btell me the time", lowered):
-        return f"It is {say_time(now)}."
+        return _time(lowered, now)
     if match := re.search(
         r"\bhow (?:many days|long)(?: is it)? (?:until|till|to|before) (.+)", lowered
     ):
@@ -49,6 +58,25 @@ def answer(text: str, now: datetime) -> str | None:
     if re.search(r"\b(?:what|which|tell me the)\b.*\b(?:day|date|month|year)\b", lowered):
         return _which_day(lowered, today)
     return None
+
+
+def _time(words: str, now: datetime) -> str:
+    if spans := _SPAN.findall(words):
+        return (
+            f"That {'was' if 'ago' in words else 'will be'} {say_time(now + _sum(spans, words))}."
+        )
+    match = _PLACE.search(words)
+    if match is None or match["place"] in _HERE:
+        return f"It is {say_time(now)}."
+    local = places.there(match["place"], now)
+    if local is None:
+        return f"I don't know the time there. Here it is {say_time(now)}."
+    return f"It is {say_time(local)} there{_OTHER_DAY[(local.date() - now.date()).days]}."
+
+
+def _sum(spans: list[tuple[str, str]], words: str) -> timedelta:
+    seconds = sum(float(amount) * _SPAN_SECONDS[unit] for amount, unit in spans)
+    return timedelta(seconds=min(seconds, _LONGEST_S)) * (-1 if "ago" in words else 1)
 
 
 def _days_until(words: str, today: date) -> str | None:
@@ -140,11 +168,13 @@ def timer(text: str, now: datetime) -> str | None:
     words = " ".join(with_digits(text))
     if not re.search(r"\b(?:timer|alarm|remind me|wake me)\b", words):
         return None
-    spans = re.findall(r"(\d+(?:\.\d+)?) (second|minute|hour)s?\b", words)
+    spans = _SPAN.findall(words)
     if not spans:
+        if re.search(r"\b(?:remind|wake) me\b", words):
+            return "I can't ring or remind you of anything later."
         return "For how long? I can't ring, but I can tell you when it ends."
     seconds = sum(float(amount) * _SPAN_SECONDS[unit] for amount, unit in spans)
-    if seconds > 7 * 86_400:
+    if seconds > _LONGEST_S:
         return "That's too long for me. A week is my limit."
     over = now + timedelta(seconds=seconds)
     return f"That will be at {say_time(over)}. I can't ring, so keep an eye on it."

@@ -30,9 +30,17 @@ STORIES: Final = (
     "waited. When the keeper came back to the window and said good evening, a wave climbed all the "
     "stairs to bring the answer.",
 )
+FACTS: Final = (
+    "In a conversation, people answer each other after a fifth of a second.",
+    "Sound needs three seconds for a kilometer. Light goes around the Earth seven times in one.",
+    "The first telephone exchanges were worked by boys. They were so rude that women took over.",
+)
 MOST_COUNTED: Final = 30
 _ASKS_JOKE: Final = re.compile(r"\bjokes?\b|\bmake me laugh\b|\bsomething funny\b")
 _ASKS_STORY: Final = re.compile(r"\b(?:tell|know) (?:me )?.*\bstory\b|\btalk for a while\b")
+_ASKS_FACT: Final = re.compile(
+    r"\b(?:tell|know|give) (?:me )?.*\b(?:facts?|(?:something|anything) interesting)\b"
+)
 _ANOTHER: Final = re.compile(
     r"^(?:please |and |ok |okay )?(?:tell me |can you tell me |do you know )?"
     r"(?:another|one more|more)(?: one| please)*$"
@@ -43,10 +51,12 @@ _BETWEEN: Final = re.compile(
     r"\b(?:number|pick|choose)\b.*\b(?:between|from) (\d+) (?:and|to) (\d+)"
 )
 _COUNT: Final = re.compile(r"\bcount (?:up )?to (\d+)\b")
+_COUNT_FROM: Final = re.compile(r"\bcount (?:up |down )?from (\d+) (?:up |down )?to (\d+)\b")
 _COUNT_DOWN: Final = re.compile(r"\bcount ?down from (\d+)\b|\bcount backwards from (\d+)\b")
 _NAME_GIVEN: Final = re.compile(
     r"\b(?:my name(?: is|['’]s)|call me(?= \w+\W*$)(?! (?:back|later|soon|tomorrow)\b))"
-    r"\s+([^\W\d_][\w'’-]*)",
+    r"\s+(?!(?:not|on|in|a|an|the|so|too|very|hard|easy|difficult|important|spelled|written|also"
+    r"|none|nothing)\b)([^\W\d_][\w'’-]*)",
     re.IGNORECASE,
 )
 _NAME_ASKED: Final = re.compile(r"\bwhat(?:'s| is) my name\b|\bwho am i\b|\bremember my name\b")
@@ -71,6 +81,8 @@ def reply(context: Context, text: str) -> str | None:
         return f"{draw.randint(low, high)}."
     if match := _COUNT.search(numbered):
         return _counted(1, int(match[1]))
+    if match := _COUNT_FROM.search(numbered):
+        return _counted(int(match[1]), int(match[2]))
     if match := _COUNT_DOWN.search(numbered):
         return _counted(int(match[1] or match[2]), 0)
     if _BORED.search(line):
@@ -82,7 +94,7 @@ def _told(context: Context, line: str) -> str | None:
     """A joke or a story that was not told yet; round again when all were."""
     said = [entry.text for entry in _lines(context, "assistant")]
     last = said[-1] if said else ""
-    for kind, asks in ((JOKES, _ASKS_JOKE), (STORIES, _ASKS_STORY)):
+    for kind, asks in ((JOKES, _ASKS_JOKE), (STORIES, _ASKS_STORY), (FACTS, _ASKS_FACT)):
         if asks.search(line) or (_ANOTHER.match(line) and _is_of(last, kind)):
             fresh = [one for one in kind if not any(_is_of(text, (one,)) for text in said)]
             return fresh[0] if fresh else kind[len(said) % len(kind)]

@@ -1,0 +1,158 @@
+"""Lines that lean on what went before, and an answer that goes on where it was talked over."""
+
+from __future__ import annotations
+
+import zoneinfo
+from datetime import datetime, timedelta, timezone
+
+import pytest
+
+from voice_loop.local.brain import places
+from voice_loop.local.brain.base import Context, Entry, Said, Say
+from voice_loop.local.brain.builtin import answer
+from voice_loop.local.brain.pastimes import FACTS, JOKES, STORIES
+
+NOW = datetime(2026, 11, 22, 15, 5, tzinfo=timezone(timedelta(hours=1)))
+
+
+def talk(*lines: str) -> list[str]:
+    """What is answered to each line of one conversation."""
+    entries: list[Entry] = []
+    answers = []
+    for line in lines:
+        entries.append(Said("user", line))
+        answers.append(said(entries))
+        entries.append(Said("assistant", answers[-1]))
+    return answers
+
+
+def said(entries: list[Entry]) -> str:
+    steps = answer(Context(list(entries), now=NOW))
+    return " ".join(step.text for step in steps if isinstance(step, Say))
+
+
+@pytest.mark.parametrize(
+    ("lines", "last"),
+    [
+        (("What's two plus two?", "And times three?"), "That is 12."),
+        (("What's two plus two?", "Times three.", "Divide that by four."), "That is 3."),
+        (("What is five minus seven?", "Double it."), "That is minus 4."),
+        (("What's two plus two?", "Add a hundred and five to that."), "That is 109."),
+        (("What's two plus two?", "Subtract one."), "That is 3."),
+        (("What's ten times ten?", "What's the square root of that?"), "That is 10."),
+        (("What's ten times ten?", "What is that minus one?"), "That is 99."),
+        (("What's ten times ten?", "And 15 percent of that?"), "That is 15."),
+        (("What's 15 percent of 80?", "And of two hundred?"), "That is 30."),
+        (("What's two plus two?", "What's three plus three?"), "That is 6."),
+        (("What time is it?", "And in Tokyo?"), "It is 11:05 PM there."),
+        (("What time is it?", "What about New York?"), "It is 9:05 AM there."),
+        (("What time is it?", "And in Tokyo?", "How about India?"), "It is 7:35 PM there."),
+    ],
+)
+def test_a_line_that_leaves_something_out_is_understood(lines: tuple[str, ...], last: str) -> None:
+    assert talk(*lines)[-1] == last
+
+
+@pytest.mark.parametrize(
+    ("asked", "answered"),
+    [
+        ("What time is it in London?", "It is 2:05 PM there."),
+        ("What's the time in New York right now?", "It is 9:05 AM there."),
+        ("What time is it in Auckland?", "It is 3:05 AM there, tomorrow."),
+        ("What time is it in the UK?", "It is 2:05 PM there."),
+        ("What time is it in Bielefeld?", "I don't know the time there. Here it is 3:05 PM."),
+        ("What time is it here?", "It is 3:05 PM."),
+        ("What time is it at the moment?", "It is 3:05 PM."),
+        ("What time will it be in ninety minutes?", "That will be 4:35 PM."),
+        ("What time was it two hours ago?", "That was 1:05 PM."),
+    ],
+)
+def test_the_time_elsewhere_and_later_is_never_the_time_here(asked: str, answered: str) -> None:
+    assert talk(asked)[-1] == answered
+
+
+def test_a_machine_without_time_zones_says_that_it_does_not_know(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(zoneinfo, "available_timezones", set)
+
+    def no_zone(key: str) -> None:
+        raise zoneinfo.ZoneInfoNotFoundError(key)
+
+    monkeypatch.setattr(zoneinfo, "ZoneInfo", no_zone)
+    places._cities.cache_clear()
+    try:
+        for place in ("Vienna", "Japan"):
+            assert talk(f"What time is it in {place}?")[-1].startswith("I don't know")
+    finally:
+        places._cities.cache_clear()
+
+
+def test_another_throw_is_another_throw_and_a_joke_is_not_told_twice() -> None:
+    throws = talk("Roll a die.", *("Again.",) * 30)
+    assert all(throw.startswith("It is a ") for throw in throws)
+    assert len(set(throws)) == 6
+    assert talk("Tell me a fact.", "Another one.", "One more.") == list(FACTS)
+    assert talk("Tell me a joke.", "Again.") == [JOKES[0], JOKES[0]], "say that again"
+
+
+HEARD = "Once there was a little voice that lived in a computer. It had no cloud"
+
+
+@pytest.mark.parametrize("between", [(), (Said("user", "Stop."), Said("assistant", "Okay."))])
+def test_an_answer_that_was_talked_over_goes_on_from_the_sentence_it_was_in(
+    between: tuple[Entry, ...],
+) -> None:
+    cut = Said("assistant", HEARD, cut=True)
+    entries = [Said("user", "Tell me a story."), cut, *between, Said("user", "Go on.")]
+    assert said(entries) == STORIES[0].split(". ", 1)[1]
+
+
+def test_in_its_first_sentence_it_begins_anew() -> None:
+    cut = Said("assistant", "Once there was", cut=True)
+    entries: list[Entry] = [
+        Said("user", "Tell me a story."),
+        cut,
+        Said("user", "Continue, please."),
+    ]
+    assert said(entries) == STORIES[0]
+
+
+@pytest.mark.parametrize(
+    "entries",
+    [
+        [Said("user", "Tell me a story."), Said("assistant", STORIES[0])],
+        [Said("user", "Tell me a story."), Said("assistant", "Words of its own", cut=True)],
+        [],
+    ],
+)
+def test_what_was_said_to_its_end_has_nothing_left(entries: list[Entry]) -> None:
+    assert said([*entries, Said("user", "Go on.")]) == "There is nothing left to say."
+
+
+@pytest.mark.parametrize(
+    ("asked", "answered"),
+    [
+        ("My name is not important.", "beyond me"),
+        ("Remind me to call mum at five.", "can't ring"),
+        ("Call me an ambulance.", "use a telephone"),
+        ("How do you spell your name?", "Which word?"),
+        ("Count from five to eight.", "5, 6, 7, 8."),
+        ("Hello, hello!", "offline assistant"),
+        ("I'm fine, and you?", "Good to hear."),
+        ("Um.", "Take your time."),
+        ("Ha ha ha.", "glad"),
+        ("Are you ChatGPT?", "no language model"),
+        ("Is my voice recorded?", "the page says so"),
+        ("Are you recording this?", "the page says so"),
+        ("Can I interrupt you?", "talk over me"),
+        ("Do you speak German?", "only speak English"),
+        ("Is this thing on?", "hear you"),
+        ("Why?", "rules"),
+        ("Merry Christmas!", "the same to you"),
+        ("I have a record player in my room.", "beyond me"),
+        ("I would like you to sing.", "can't sing"),
+    ],
+)
+def test_what_visitors_say(asked: str, answered: str) -> None:
+    assert answered in talk(asked)[-1]
