@@ -32,6 +32,7 @@ class Page:
         self._cancelled: set[int] = set()
         self.sockets: list[Socket] = []
         self.contexts: list[Context] = []
+        self.context_class = ContextClass(self._make_context)
         self.storage: dict[str, str] | None = {}
         self.devices = MediaDevices()
         self.document = Document()
@@ -98,7 +99,7 @@ class Page:
         """The stand-in of every browser name that the main thread's code uses."""
         return {
             "AbortController": AbortController,
-            "AudioContext": self._make_context,
+            "AudioContext": self.context_class,
             "AudioWorkletNode": self._make_worklet,
             "JSON": SimpleNamespace(stringify=stringify, parse=lambda text: js(json.loads(text))),
             "Math": SimpleNamespace(random=lambda: "0.5-" + str(next(self._ids))),
@@ -122,6 +123,17 @@ class Page:
             "setTimeout": self.set_timeout,
             "window": self.window,
         }
+
+
+class ContextClass:
+    """`AudioContext` itself: makes contexts, and tells what they can do."""
+
+    def __init__(self, make: Callable[[Any], Context]) -> None:
+        self.prototype = SimpleNamespace(setSinkId=object())
+        self._make = make
+
+    def __call__(self, options: Any) -> Context:
+        return self._make(options)
 
 
 class Document(EventTarget):

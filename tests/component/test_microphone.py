@@ -183,6 +183,16 @@ def test_the_devices_are_listed_by_kind_once_they_may_be_named(
     assert device["outputs"] == [{"id": "ear", "label": "Ear"}]
 
 
+def test_a_browser_that_cannot_change_its_loudspeaker_offers_none(
+    page: Page, component: Component
+) -> None:
+    page.context_class.prototype.setSinkId = None
+    page.devices.devices = plugged(("audioinput", "mic"), ("audiooutput", "ear"))
+    component.begin()
+    device = component.of("onDevice")[-1]
+    assert (len(device["inputs"]), device["outputs"]) == (1, [])
+
+
 def test_another_device_means_another_echo(page: Page, component: Component) -> None:
     component.begin()
     count = len(component.capture.of("relearn"))

@@ -238,8 +238,9 @@ def test_a_context_time_becomes_the_pages_time(context: Context) -> None:
     assert clock.audible_ms(None) is None
 
 
-def test_an_unknown_latency_gives_no_figure(context: Context) -> None:
-    context.outputLatency = None
+@pytest.mark.parametrize("told", [None, 0])
+def test_an_unknown_latency_gives_no_figure(context: Context, told: float | None) -> None:
+    context.outputLatency = told
     clock = ContextClock(context)
     assert clock.latency_ms() is None
     assert clock.audible_ms(0.5) is None

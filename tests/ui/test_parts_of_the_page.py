@@ -17,7 +17,7 @@ from voice_loop.ui.debug_overlay import PANEL_ID, debug_overlay, figures_button
 from voice_loop.ui.notices import RELOADING, error_card, notice
 from voice_loop.ui.page import DESCRIPTION, TITLE, page
 from voice_loop.ui.phases import LOOKS
-from voice_loop.ui.settings_panel import settings_panel
+from voice_loop.ui.settings_panel import NO_CHOICE, NO_NAMES, settings_panel
 from voice_loop.ui.state import MAX_TEXT_CHARS, VoiceState, settings_button_id
 from voice_loop.ui.talk_button import talk_button, talk_dial
 from voice_loop.ui.transcript import EXAMPLES, transcript
@@ -196,6 +196,12 @@ def test_the_settings_are_closed_by_escape_and_the_focus_goes_back() -> None:
     close = one(panel, "button", data_voice="close")
     assert "close_settings" in events_of(close)
     assert one(panel, "button", id=settings_button_id("other")).props["aria-label"] == "Settings"
+
+
+def test_where_no_loudspeaker_can_be_chosen_the_settings_say_who_chooses() -> None:
+    panel = settings_panel(VoiceState, "other")
+    hints = [hint.text for hint in find(panel, "p", id="other-output-hint")]
+    assert any(NO_NAMES in hint and NO_CHOICE in hint for hint in hints), hints
 
 
 def test_stop_and_mute_are_never_taken_from_the_focus() -> None:

@@ -18,6 +18,7 @@ from voice_loop.ui.theme import CALM, FOCUS, NARROW, Style, colour, icon_button,
 
 VOLUME_DEBOUNCE_MS: Final = 120
 NO_NAMES: Final = "They appear once the microphone is allowed."
+NO_CHOICE: Final = "This browser leaves the loudspeaker to your system's settings."
 _FIELD: Final[Style] = {
     "width": "100%",
     "min_height": "44px",
@@ -32,7 +33,7 @@ _FIELD: Final[Style] = {
 }
 
 
-def _hint(text: str, name: str) -> rx.Component:
+def _hint(text: Any, name: str) -> rx.Component:
     small: Style = {"margin": "0.25rem 0 0", "font_size": "0.8125rem", "color": colour("soft")}
     return rx.el.p(text, id=f"{name}-hint", style=small)
 
@@ -54,7 +55,10 @@ def _labelled(label: str, name: str, control: rx.Component, *more: rx.Component)
     )
 
 
-def _devices(label: str, name: str, devices: Any, chosen: Any, handler: Any) -> rx.Component:
+def _devices(
+    label: str, name: str, devices: Any, chosen: Any, handler: Any, none: Any = NO_NAMES
+) -> rx.Component:
+    """`none`: the sentence where there is no device to choose."""
     return _labelled(
         label,
         name,
@@ -73,7 +77,7 @@ def _devices(label: str, name: str, devices: Any, chosen: Any, handler: Any) -> 
             aria_describedby=f"{name}-hint",
             style=_FIELD,
         ),
-        rx.cond(count(devices) == 0, _hint(NO_NAMES, name)),
+        rx.cond(count(devices) == 0, _hint(none, name)),
     )
 
 
@@ -238,7 +242,14 @@ def _panel(state: type[VoiceState], component_id: str) -> rx.Component:
     return rx.el.section(
         _head(state),
         _devices("Microphone", source, state.inputs, state.input_id, state.choose_input),
-        _devices("Loudspeaker", sink, state.outputs, state.output_id, state.choose_output),
+        _devices(
+            "Loudspeaker",
+            sink,
+            state.outputs,
+            state.output_id,
+            state.choose_output,
+            rx.cond(count(state.inputs) == 0, NO_NAMES, NO_CHOICE),
+        ),
         _volume(state, f"{component_id}-volume"),
         _voice(state, f"{component_id}-voice"),
         _wishes(state, f"{component_id}-wishes"),

@@ -167,6 +167,7 @@ def _empty(state: type[VoiceState]) -> rx.Component:
         "justify_content": "center",
         "gap": "0.5rem",
         "margin_top": "1.25rem",
+        NARROW: {"margin_top": "0.75rem"},
     }
     return rx.el.div(
         rx.el.p(
@@ -183,7 +184,12 @@ def _empty(state: type[VoiceState]) -> rx.Component:
                 rx.el.div(*examples, style=side_by_side),
             ),
         ),
-        style={"margin": "auto", "padding": "1rem 0", "text_align": "center"},
+        style={
+            "margin": "auto",
+            "padding": "1rem 0",
+            "text_align": "center",
+            NARROW: {"padding": "0"},
+        },
     )
 
 

@@ -65,7 +65,8 @@ class ContextClock:
             return LATENCY_UNASKED_MS
         output = self.context.outputLatency
         base = self.context.baseLatency
-        if output is None or base is None:
+        # WebKit on Linux answers 0, which no device keeps.
+        if output is None or base is None or output == 0:
             return None
         return (base + output) * 1000
 

@@ -15,6 +15,7 @@ from .conversation import Conversation
 from .jsapi import (
     AbortController,
     Array,
+    AudioContext,
     Object,
     clearTimeout,
     document,
@@ -334,13 +335,14 @@ class Voice:
     def on_devices(self, devices: Any) -> None:
         inputs = Array()
         outputs = Array()
+        can_choose = AudioContext.prototype.setSinkId is not None
         for i in range(len(devices)):
             device = devices[i]
             if device.deviceId != "":
                 entry = {"id": device.deviceId, "label": device.label}
                 if device.kind == "audioinput":
                     inputs.push(entry)
-                elif device.kind == "audiooutput":
+                elif device.kind == "audiooutput" and can_choose:
                     outputs.push(entry)
         choice = self.choice
         told = {
