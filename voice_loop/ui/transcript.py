@@ -265,12 +265,13 @@ def transcript(state: type[VoiceState]) -> rx.Component:
     inner = rx.el.div(
         rx.cond(something, rx.fragment(), _empty(state)),
         _log(state),
-        style={"display": "flex", "flex_direction": "column", "min_height": "100%"},
+        style={"display": "flex", "flex_direction": "column"},
     )
     scroller = rx.el.div(
         # In a reversed column the end is where the scroll begins: new lines stay in sight, as long
-        # as the content is not shrunk to the height it has.
-        rx.el.div(inner, style={"min_height": "100%", "display": "grid", "flex": "none"}),
+        # as the content is not shrunk to the height it has. It grows by flex: WebKit keeps a
+        # percentage of a height that was.
+        rx.el.div(inner, style={"display": "grid", "flex": "1 0 auto"}),
         tab_index=0,
         role="group",
         aria_label="Conversation, scrollable",
