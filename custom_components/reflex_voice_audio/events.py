@@ -134,6 +134,7 @@ class Playback(TypedDict):
     underruns: int
     dropped_chunks: int
     output_latency_ms: float
+    """0 where the browser does not say."""
     client_at_ms: float
     client_received_ms: float | None
     client_queued_ms: float | None

@@ -28,11 +28,11 @@ def report(
     turn: int = 1, phase: PlaybackPhase = "started", item: int = 0, **more: Any
 ) -> PlaybackReport:
     fields = {"played_ms": 0.0, "buffered_ms": 90.0, "underruns": 0, "dropped_chunks": 0}
+    fields["output_latency_ms"] = 24.0
     return PlaybackReport(
         turn=turn,
         item=item,
         phase=phase,
-        output_latency_ms=24.0,
         client_at_ms=50_500,
         **{**fields, **more},
     )
@@ -176,6 +176,12 @@ def test_relay_delays_count_one_by_one() -> None:
     assert payload["figures"]["relay_down_ms"]["verdict"] == "missed"
     metrics.settle_all()
     assert metrics.payload(1, NOW_MS)["session"]["relay_down_ms"]["count"] == 2
+
+
+def test_a_latency_that_the_browser_does_not_tell_is_absent_and_not_zero() -> None:
+    metrics = session()
+    metrics.playback(report(output_latency_ms=0.0))
+    assert metrics.payload(1, NOW_MS)["values"]["output_latency_ms"] is None
 
 
 def test_playback_fills_the_values_and_counters() -> None:

@@ -174,7 +174,7 @@ class SessionMetrics:
         dropped = max(self._counters["dropped_chunks"], report.dropped_chunks)
         self._counters["dropped_chunks"] = dropped
         record = self.record(report.turn)
-        record.output_latency_ms = report.output_latency_ms
+        record.output_latency_ms = report.output_latency_ms or None
         if report.phase == "started" and report.item == 0:
             record.jitter_buffer_ms = report.buffered_ms
 

@@ -136,6 +136,7 @@ class PlaybackReport:
     """Since the session began."""
     dropped_chunks: int
     output_latency_ms: float
+    """From rendered to heard; 0 where the browser does not say."""
     client_at_ms: float
     client_first_sound_ms: float | None = None
     """With `started`: when the turn's first sample was audible."""
