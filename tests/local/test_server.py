@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 from typing import Any
@@ -92,6 +93,22 @@ async def test_other_paths_are_not_found_and_health_is_told() -> None:
                     answer += await stream.receive()
         body = json.loads(answer.partition(b"\r\n\r\n")[2])
         assert body == {"server": "voice-loop-local", "loaded": False, "sessions": 0}
+
+
+@pytest.mark.parametrize("sent", [b"", b"hello\r\n\r\n", b"\x16\x03\x01"])
+async def test_a_probe_of_the_port_leaves_no_traceback(
+    sent: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with scripted_server() as server:
+        async with await anyio.connect_tcp("127.0.0.1", server.port) as stream:
+            if sent:
+                await stream.send(sent)
+            await stream.send_eof()
+            with anyio.fail_after(30), contextlib.suppress(anyio.EndOfStream):
+                while True:
+                    await stream.receive()
+        assert await is_served("127.0.0.1", server.port)
+    assert caplog.records == []
 
 
 async def test_sessions_are_counted_and_capped() -> None:

@@ -186,6 +186,17 @@ def _refusal(status: int, retry_after_s: float | None) -> HttpResponse:
     return HttpResponse(status, http.HTTPStatus(status).phrase, headers, body)
 
 
+def _library_log() -> logging.Logger:
+    """Of the library beneath; it tells a probe that connects and leaves with a traceback."""
+    log = logging.getLogger("voice_loop.local.websockets")
+    log.addFilter(_is_no_probe)  # Adding the same one again changes nothing.
+    return log
+
+
+def _is_no_probe(record: logging.LogRecord) -> bool:
+    return record.msg != "opening handshake failed"
+
+
 @asynccontextmanager
 async def serve(
     options: LocalOptions | None = None, engines: Engines | EngineLoader | None = None
@@ -211,7 +222,7 @@ async def serve(
         ping_timeout=_KEEPALIVE_S * 2,
         close_timeout=2.0,
         server_header=SERVER_NAME,
-        logger=logging.getLogger("voice_loop.local.websockets"),
+        logger=_library_log(),
     ) as listening:
         server._listening = listening
         yield server
