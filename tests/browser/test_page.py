@@ -19,6 +19,7 @@ HELLO = conversation(("Hello there.", 1.0), length_s=30)
 SIZES = {
     "small phone": (360, 640),
     "phone": (390, 844),
+    "phone on its side": (844, 390),
     "laptop at 200 %": (720, 450),
     "tablet": (900, 1100),
     "desktop": (1440, 900),
@@ -90,6 +91,22 @@ def test_the_page_fits_every_width_and_talk_is_in_sight(
         assert min(area["width"], area["height"]) >= 44
         assert area["x"] >= 0
         assert area["x"] + area["width"] <= width
+
+
+def test_a_phone_on_its_side_and_high_contrast_keep_dial_and_conversation_in_sight(
+    app: ServedApp, arrive: Arrive
+) -> None:
+    page = arrive(
+        app.url, viewport={"width": 844, "height": 390}, forced_colors="active", has_touch=True
+    ).page
+    settled(page)
+    dial = page.locator("[data-voice-meter]")
+    talk, said = dial.bounding_box(), page.get_by_role("log").bounding_box()
+    assert talk is not None
+    assert said is not None
+    assert talk["x"] + talk["width"] <= said["x"], "side by side"
+    drawn = "element => [...element.children].map(child => getComputedStyle(child).backgroundImage)"
+    assert any("conic-gradient" in image for image in dial.evaluate(drawn)), "its level is seen"
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

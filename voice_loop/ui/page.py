@@ -25,6 +25,7 @@ from voice_loop.ui.theme import (
     CALM,
     DARK,
     LIGHT,
+    LOW,
     NARROW,
     SERIF,
     STACKED,
@@ -130,6 +131,7 @@ def _header(voice: Voice) -> rx.Component:
             "margin": "0 auto",
             "padding": "1rem clamp(1rem, 4vw, 3rem)",
             NARROW: {"z_index": "20", "padding": "0.625rem 0.5rem 0.625rem 1rem", "gap": "0.5rem"},
+            LOW: {"padding_top": "0.375rem", "padding_bottom": "0.375rem"},
         },
     )
 
@@ -152,6 +154,7 @@ def _words(state: type[VoiceState], status: Any) -> rx.Component:
                 "line_height": "1.2",
                 "letter_spacing": "-0.015em",
                 NARROW: {"font_size": "1.5rem"},
+                LOW: {"font_size": "1.375rem"},
             },
         ),
         rx.el.p(
@@ -165,7 +168,12 @@ def _words(state: type[VoiceState], status: Any) -> rx.Component:
             },
         ),
         announcement(status),
-        style={"text_align": "center", "min_height": "4.75rem", NARROW: {"min_height": "4rem"}},
+        style={
+            "text_align": "center",
+            "min_height": "4.75rem",
+            NARROW: {"min_height": "4rem"},
+            LOW: {"min_height": "0"},
+        },
     )
 
 
@@ -240,7 +248,7 @@ def _stage(voice: Voice, status: Any) -> rx.Component:
                 isolation="isolate",
                 align_items="center",
                 width="100%",
-                **{NARROW: {"gap": "0.75rem"}},
+                **{NARROW: {"gap": "0.75rem"}, LOW: {"gap": "0.5rem"}},
             ),
         ),
         aria_label="Talk",

@@ -18,6 +18,8 @@ from voice_loop.ui.state import VoiceState
 from voice_loop.ui.theme import (
     CALM,
     FOCUS,
+    FORCED,
+    LOW,
     NARROW,
     SERIF,
     VISUALLY_HIDDEN,
@@ -60,6 +62,13 @@ def _dial_style() -> Style:
         "transition": "opacity 300ms ease",
         **_masked(_TICKS),
         when("error"): {"opacity": "0.55"},
+        # A system's high contrast takes every gradient away, and with it the level.
+        FORCED: {
+            "forced_color_adjust": "none",
+            "--vl-line": "GrayText",
+            "--vl-ember": "Highlight",
+            "--vl-lagoon": "CanvasText",
+        },
     }
 
 
@@ -232,7 +241,7 @@ def talk_dial(
             width="clamp(232px, 30vw, 336px)",
             aspect_ratio="1",
             flex="none",
-            **{NARROW: {"width": "min(60vw, 236px)"}},
+            **{NARROW: {"width": "min(60vw, 236px)"}, LOW: {"width": "clamp(208px, 54vh, 236px)"}},
         ),
         **attributes,
     )

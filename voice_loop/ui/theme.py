@@ -57,9 +57,12 @@ SERIF: Final = (
 MONO: Final = 'ui-monospace, "SF Mono", "Cascadia Mono", Menlo, Consolas, monospace'
 
 CALM: Final = "@media (prefers-reduced-motion: reduce)"
-WIDE: Final = "@media (min-width: 960px)"
-STACKED: Final = "@media (max-width: 959px)"
+# Side by side also on a phone that lies on its side.
+WIDE: Final = "@media (min-width: 960px), (min-width: 640px) and (max-height: 520px)"
+STACKED: Final = "@media (max-width: 639px), (max-width: 959px) and (min-height: 521px)"
 NARROW: Final = "@media (max-width: 559px)"
+LOW: Final = "@media (max-height: 520px)"
+FORCED: Final = "@media (forced-colors: active)"
 
 VISUALLY_HIDDEN: Final[Style] = {
     "position": "absolute",

@@ -18,6 +18,7 @@ from voice_loop.ui.state import VoiceState
 from voice_loop.ui.theme import (
     CALM,
     FOCUS,
+    LOW,
     NARROW,
     SANS,
     SERIF,
@@ -289,7 +290,7 @@ def transcript(state: type[VoiceState]) -> rx.Component:
                 width="100%",
                 min_height="20rem",
                 min_width="0",
-                **{NARROW: {"min_height": "17rem"}},
+                **{NARROW: {"min_height": "17rem"}, LOW: {"min_height": "12rem"}},
             )
         ),
     )
