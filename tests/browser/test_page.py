@@ -107,6 +107,13 @@ def test_a_phone_on_its_side_and_high_contrast_keep_dial_and_conversation_in_sig
     assert talk["x"] + talk["width"] <= said["x"], "side by side"
     drawn = "element => [...element.children].map(child => getComputedStyle(child).backgroundImage)"
     assert any("conic-gradient" in image for image in dial.evaluate(drawn)), "its level is seen"
+    page.get_by_role("button", name="Settings").click()
+    shades = (
+        "e => [getComputedStyle(e, '::after'), getComputedStyle(e)].map(s => s.backgroundColor)"
+    )
+    for switch in page.get_by_role("switch").all():
+        thumb, ground = switch.evaluate(shades)
+        assert thumb != ground, "on or off is seen"
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -14,7 +14,7 @@ import reflex as rx
 from voice_loop.ui.parts import card, count, icon, small_title, stack
 from voice_loop.ui.state import VoiceState, settings_button_id
 from voice_loop.ui.tab import MAX_WISHES_CHARS
-from voice_loop.ui.theme import CALM, FOCUS, NARROW, Style, colour, icon_button, surface
+from voice_loop.ui.theme import CALM, FOCUS, FORCED, NARROW, Style, colour, icon_button, surface
 
 VOLUME_DEBOUNCE_MS: Final = 120
 NO_NAMES: Final = "They appear once the microphone is allowed."
@@ -154,6 +154,15 @@ def _switch_style() -> Style:
         "&:checked::after": {"transform": "translateX(20px)", "background": colour("on-colour")},
         **FOCUS,
         CALM: {"transition": "none", "&::after": {"transition": "none"}},
+        # High contrast takes backgrounds away, and with them whether it is on.
+        FORCED: {
+            "forced_color_adjust": "none",
+            "background": "Canvas",
+            "border_color": "CanvasText",
+            "&::after": {"background": "CanvasText"},
+            "&:checked": {"background": "Highlight", "border_color": "CanvasText"},
+            "&:checked::after": {"background": "HighlightText"},
+        },
     }
 
 

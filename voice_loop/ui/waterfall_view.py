@@ -9,7 +9,7 @@ import reflex as rx
 from voice_loop.ui.figures import OWNERS
 from voice_loop.ui.parts import count, small_title, stack
 from voice_loop.ui.state import VoiceState
-from voice_loop.ui.theme import MONO, NARROW, Style, colour
+from voice_loop.ui.theme import FORCED, MONO, NARROW, Style, colour
 
 EMPTY: Final = "Say something: the turn is shown here, from your last sound to the first heard."
 
@@ -31,7 +31,12 @@ _FILLS: Final = {
 
 def owner_fills() -> Style:
     """For an element around others that carry `data-owner`."""
-    return {f"& [data-owner='{owner}']": {"background": fill} for owner, fill in _FILLS.items()}
+    fills: Style = {
+        f"& [data-owner='{owner}']": {"background": fill} for owner, fill in _FILLS.items()
+    }
+    # High contrast takes backgrounds away; a bar is nothing else, and its owner stands beside it.
+    bar = {"background": "CanvasText", "forced_color_adjust": "none"}
+    return {**fills, FORCED: {"& [data-owner]": bar}}
 
 
 def _dot(owner: Any) -> rx.Component:
