@@ -8,7 +8,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from voice_loop.local.brain import places
-from voice_loop.local.brain.base import Context, Entry, Said, Say
+from voice_loop.local.brain.base import Call, Context, Entry, Said, Say, Tool
 from voice_loop.local.brain.builtin import answer
 from voice_loop.local.brain.pastimes import FACTS, JOKES, STORIES
 
@@ -136,7 +136,7 @@ def test_what_was_said_to_its_end_has_nothing_left(entries: list[Entry]) -> None
         ("My name is not important.", "beyond me"),
         ("Remind me to call mum at five.", "can't ring"),
         ("Call me an ambulance.", "use a telephone"),
-        ("How do you spell your name?", "Which word?"),
+        ("Can you spell it?", "Which word?"),
         ("Count from five to eight.", "5, 6, 7, 8."),
         ("Hello, hello!", "offline assistant"),
         ("I'm fine, and you?", "Good to hear."),
@@ -156,3 +156,88 @@ def test_what_was_said_to_its_end_has_nothing_left(entries: list[Entry]) -> None
 )
 def test_what_visitors_say(asked: str, answered: str) -> None:
     assert answered in talk(asked)[-1]
+
+
+@pytest.mark.parametrize(
+    ("asked", "answered"),
+    [
+        ("What time was it an hour ago?", "That was 2:05 PM."),
+        ("What time will it be in half an hour?", "That will be 3:35 PM."),
+        ("What time is it in Chicago, please?", "It is 8:05 AM there."),
+        ("What day was last Friday?", "That was Friday, November 20."),
+        ("What day was November 10?", "That was Tuesday, November 10."),
+        ("What is a mile in kilometers?", "1 mile is 1.61 kilometers."),
+        ("How many minutes in an hour and a half?", "1.5 hours are 90 minutes."),
+        ("What's 50 plus 10%?", "That is 55."),
+        ("What is 100 minus twenty percent plus one?", "That is 81."),
+        ("Don't count to ten.", "All right, I won't."),
+        ("Don't forget to tell me a joke.", JOKES[0]),
+        ("No, thank you.", "All right."),
+        ("Thank you, stop.", "Okay."),
+    ],
+)
+def test_what_is_asked_is_what_is_answered(asked: str, answered: str) -> None:
+    assert talk(asked) == [answered]
+
+
+@pytest.mark.parametrize(
+    "mentioned",
+    [
+        "What year did World War Two end?",
+        "Which month comes after March?",
+        "What time is dinner?",
+        "What time is sunset in Berlin?",
+        "Is Python faster than Java?",
+        "The train was too slow today.",
+        "What is the normal speed of a car?",
+        "They say that money can't buy happiness.",
+        "How would you write a poem?",
+        "What do you call a baby goat?",
+        "No news is good news.",
+        "That's not a joke.",
+        "I can count to 100.",
+        "What are you talking about?",
+        "I broke a record with my voice.",
+        "The fire alarm went off.",
+        "How many square feet in a square meter?",
+        "I'll be there in a second, give me a minute.",
+        "I'm bad at maths.",
+    ],
+)
+def test_what_is_only_mentioned_is_not_done(mentioned: str) -> None:
+    assert "beyond me" in talk(mentioned)[0]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "And what do you think about politics?",
+        "I live in London.",
+        "Okay and what about you?",
+        "I'm in a hurry.",
+    ],
+)
+def test_after_the_time_not_everything_is_about_the_time(line: str) -> None:
+    assert "time" not in talk("What time is it?", line)[1]
+
+
+DELETE = Tool("delete_all_notes", "Delete all of the user's notes.", {"type": "object"})
+
+
+@pytest.mark.parametrize(
+    ("line", "deletes"),
+    [
+        ("Delete all my notes.", True),
+        ("Can you delete all notes?", True),
+        ("Don't delete all my notes!", False),
+        ("Please do not delete my notes.", False),
+        ("Do I have any notes?", False),
+        ("Should I delete my notes?", False),
+        ("I took notes all day.", False),
+    ],
+)
+def test_a_tool_that_changes_something_is_called_only_when_that_is_asked_for(
+    line: str, deletes: bool
+) -> None:
+    steps = answer(Context([Said("user", line)], tools=[DELETE], now=NOW))
+    assert any(isinstance(step, Call) for step in steps) == deletes

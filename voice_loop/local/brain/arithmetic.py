@@ -114,8 +114,20 @@ class _Parser:
     def sum(self) -> float:
         value = self._product()
         while sign := self._take("+", "-"):
-            value = value + self._product() if sign == "+" else value - self._product()
+            share = self._share()
+            other = value * share / 100 if share is not None else self._product()
+            value = value + other if sign == "+" else value - other
         return value
+
+    def _share(self) -> float | None:
+        """`10 %` of `50 plus 10 %`: people mean a tenth of the fifty."""
+        left = self._tokens[self._at :]
+        if len(left) < 2 or not _is_number(left[0]) or left[1] != "%":
+            return None
+        if len(left) > 2 and left[2] not in ("+", "-", ")"):
+            return None
+        self._at += 2
+        return float(left[0])
 
     def _product(self) -> float:
         value = self._power()

@@ -163,6 +163,8 @@ def _rest(context: Context) -> str:
 
 
 def _task(context: Context, text: str) -> Sequence[Step]:
+    if context.must_call is None and smalltalk.REFUSED.match(smalltalk.plain(text)):
+        return [Say("All right, I won't.")]
     if planned := toolcalls.plan(context.tools, text, context.must_call):
         return _call(planned)
     text = smalltalk.CORRECTION.sub("", text, count=1).strip() or text
@@ -172,8 +174,8 @@ def _task(context: Context, text: str) -> Sequence[Step]:
         return [Say(smalltalk.spell(match[1]))]
     said = (
         calendar.timer(text, context.now)
-        or units.convert(text)
         or calendar.answer(text, context.now)
+        or units.convert(text)
         or _sum(text)
         or pastimes.reply(context, text)
         or smalltalk.reply(text, has_tools=bool(context.tools))

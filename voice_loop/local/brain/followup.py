@@ -10,11 +10,15 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
+from voice_loop.local.brain import places
 from voice_loop.local.brain.base import Said
 from voice_loop.local.brain.smalltalk import plain
 
 _LEAD: Final = r"^(?:(?:and|then|now|ok|okay|so|but) )*"
-_PLACE: Final = re.compile(_LEAD + r"(?:what about |how about )?(?:in )?(?P<place>[^\d]+)$")
+_PLACE: Final = re.compile(
+    r"^(?:(?:and|then|now|ok|okay|so) )*(?:(?:what|how) about (?:in )?|and in |and |in )"
+    r"(?P<place>[^\d]+)$"
+)
 _OF: Final = re.compile(_LEAD + r"(?:what about |how about )?of (?P<number>.+)$")
 _SAID_NUMBER: Final = re.compile(r"^That is (?:about )?(minus )?(\d[\d.]*)\.$")
 _GOES_ON: Final = re.compile(
@@ -67,7 +71,7 @@ def _made_whole(text: str, asked_before: str, answered: str) -> str:
         return asked_before
     if _ANSWERED_TIME.search(answered) and _ASKED_TIME.search(plain(asked_before)):
         match = _PLACE.match(line)
-        if match and re.search(r"\b(?:in|and|about)\b", line):
+        if match and places.zone_of(match["place"]) is not None:
             return f"What time is it in {match['place']}?"
     if said := _SAID_NUMBER.match(answered.strip()):
         return _next_sum(line, (said[1] or "") + said[2], asked_before) or text

@@ -12,7 +12,7 @@ from typing import Final
 
 from voice_loop.local.brain.base import Context, Said
 from voice_loop.local.brain.numbers import with_digits
-from voice_loop.local.brain.smalltalk import plain
+from voice_loop.local.brain.smalltalk import ASKED, plain
 
 JOKES: Final = (
     "Why did the microphone blush? Somebody spoke too close to it.",
@@ -36,10 +36,18 @@ FACTS: Final = (
     "The first telephone exchanges were worked by boys. They were so rude that women took over.",
 )
 MOST_COUNTED: Final = 30
-_ASKS_JOKE: Final = re.compile(r"\bjokes?\b|\bmake me laugh\b|\bsomething funny\b")
-_ASKS_STORY: Final = re.compile(r"\b(?:tell|know) (?:me )?.*\bstory\b|\btalk for a while\b")
+END: Final = r"(?: please| now| for me)*$"
+_ASKS_JOKE: Final = re.compile(
+    r"\b(?:tell|know|have|hear|give|say|make|crack|favou?rite)\b.*\bjokes?\b(?! (?:on|about)\b)"
+    r"|^(?:an?|another|one more)? ?jokes?(?: please)?$|\bmake me laugh\b|\bsomething funny\b"
+)
+_ASKS_STORY: Final = re.compile(
+    r"\b(?:tell me|(?:can|could|will) you tell|you know) (?!the ).*\bstory\b"
+    r"|^(?:please )?(?:tell )?(?:an?|another) story\b|\btalk for a while$"
+)
 _ASKS_FACT: Final = re.compile(
-    r"\b(?:tell|know|give) (?:me )?.*\b(?:facts?|(?:something|anything) interesting)\b"
+    r"\b(?:tell me|give me|you know|you tell me) .*"
+    r"\b(?:facts?|(?:something|anything) interesting)(?: please| else)*$"
 )
 _ANOTHER: Final = re.compile(
     r"^(?:please |and |ok |okay )?(?:tell me |can you tell me |do you know )?"
@@ -50,16 +58,18 @@ _DICE: Final = re.compile(r"\b(?:roll|throw) (?:a|the|another) (?:dice|die)\b")
 _BETWEEN: Final = re.compile(
     r"\b(?:number|pick|choose)\b.*\b(?:between|from) (\d+) (?:and|to) (\d+)"
 )
-_COUNT: Final = re.compile(r"\bcount (?:up )?to (\d+)\b")
-_COUNT_FROM: Final = re.compile(r"\bcount (?:up |down )?from (\d+) (?:up |down )?to (\d+)\b")
-_COUNT_DOWN: Final = re.compile(r"\bcount ?down from (\d+)\b|\bcount backwards from (\d+)\b")
+_COUNT: Final = re.compile(ASKED + r"count (?:up )?to (\d+)" + END)
+_COUNT_FROM: Final = re.compile(
+    ASKED + r"count (?:up |down )?from (\d+) (?:up |down )?to (\d+)" + END
+)
+_COUNT_DOWN: Final = re.compile(ASKED + r"count ?(?:down|backwards) from (\d+)" + END)
 _NAME_GIVEN: Final = re.compile(
     r"\b(?:my name(?: is|['’]s)|call me(?= \w+\W*$)(?! (?:back|later|soon|tomorrow)\b))"
     r"\s+(?!(?:not|on|in|a|an|the|so|too|very|hard|easy|difficult|important|spelled|written|also"
-    r"|none|nothing)\b)([^\W\d_][\w'’-]*)",
+    r"|none|nothing|maybe|if|when)\b)([^\W\d_][\w'’-]*)",
     re.IGNORECASE,
 )
-_NAME_ASKED: Final = re.compile(r"\bwhat(?:'s| is) my name\b|\bwho am i\b|\bremember my name\b")
+_NAME_ASKED: Final = re.compile(r"\bwhat(?:'s| is) my name\b|\bwho am i$|\bremember my name\b")
 _SAID_ASKED: Final = re.compile(r"\bwhat (?:did|have) i (?:just )?(?:say|said|ask|asked)\b")
 _BORED: Final = re.compile(r"\bi(?:'m| am) (?:so |a bit |very )?bored\b|\bentertain me\b")
 
@@ -84,7 +94,7 @@ def reply(context: Context, text: str) -> str | None:
     if match := _COUNT_FROM.search(numbered):
         return _counted(int(match[1]), int(match[2]))
     if match := _COUNT_DOWN.search(numbered):
-        return _counted(int(match[1] or match[2]), 0)
+        return _counted(int(match[1]), 0)
     if _BORED.search(line):
         return "I could tell you a joke or a story, or flip a coin for you."
     return _remembered(context, text, line)

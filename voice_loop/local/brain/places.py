@@ -16,6 +16,10 @@ _ZONES: Final = {
     "california": "America/Los_Angeles",
     "texas": "America/Chicago",
     "houston": "America/Chicago",
+    "dallas": "America/Chicago",
+    "atlanta": "America/New_York",
+    "philadelphia": "America/New_York",
+    "las vegas": "America/Los_Angeles",
     "hawaii": "Pacific/Honolulu",
     "montreal": "America/Toronto",
     "rio": "America/Sao_Paulo",
@@ -70,10 +74,15 @@ def _cities() -> dict[str, str]:
     }
 
 
+def zone_of(place: str) -> str | None:
+    """Name of the time zone of a city or a country that has one alone; None for any other."""
+    name = place.lower().strip().removeprefix("the ")
+    return _ZONES.get(name) or _cities().get(name)
+
+
 def there(place: str, now: datetime) -> datetime | None:
     """The time of `now` at a place; None for one that is not known here."""
-    name = place.lower().strip().removeprefix("the ")
-    zone = _ZONES.get(name) or _cities().get(name)
+    zone = zone_of(place)
     if zone is None:
         return None
     try:

@@ -20,6 +20,16 @@ UNKNOWN: Final = "I heard: {text} Sorry, that's beyond me offline. Ask me what I
 UNKNOWN_LONG: Final = "Sorry, that's beyond me offline. Ask me what I can do."
 LONG_WORDS: Final = 8
 """A line of more words is not said back."""
+ASKED: Final = (
+    r"^(?:(?:please|hey|hi|hello|ok|okay|so|and|now|then|um|uh|well|no|yes|sorry|wait|can you"
+    r"|could you|would you|will you|do|just|i'd like you to|i would like you to|i want you to) )*"
+)
+"""How a request begins. Rules ask for it, so that what is only mentioned is not done."""
+_END: Final = r"(?: please| now| again| today| for me| then| thanks)*$"
+_LANGUAGE: Final = (
+    r"(?:german|french|spanish|italian|dutch|chinese|japanese|portuguese|russian|polish|turkish"
+    r"|arabic|hindi)"
+)
 _TABLE: Final = tuple(
     (re.compile(pattern), reply)
     for pattern, reply in (
@@ -34,15 +44,25 @@ _TABLE: Final = tuple(
             "Good to hear. I'm always the same.",
         ),
         (
-            r"^(?:i'm|i am) (?:fine|well|good|great|okay|ok)(?: thanks| thank you)?$",
+            r"^(?:i'm|i am|i feel) (?:doing |feeling )?(?:fine|well|good|great|okay|ok)"
+            r"(?: thanks| thank you)?$",
             "Good to hear.",
         ),
+        (r"^(?:nice|good|pleased) to meet you(?: too)?$", "Nice to meet you, too."),
+        (r"\bwho (?:made|built|created|programmed) you\b", "I came with Voice Loop."),
+        (r"^no (?:thanks|thank you)$", "All right."),
         (
-            r"\bhow are you\b|\bhow(?:'s| is) it going\b",
+            r"^(?:what's up|how do you (?:do|feel))$|\bhow are you(?: doing| feeling)?"
+            + _END
+            + r"|\bhow(?:'s| is) it going"
+            + _END,
             "Always the same: I'm only a set of rules. And you?",
         ),
         (
-            r"\bwho are you\b|\bwhat are you\b|\byour name\b|\bhave a name\b|\babout yourself\b"
+            r"\b(?:who|what) (?:exactly )?are you"
+            + _END
+            + r"|\bwho am i (?:talking|speaking) (?:to|with)\b"
+            r"|\byour name\b|\byou have a name\b|\babout yourself\b"
             r"|\bare you (?:real|(?:an? )?(?:human|person|ai|robot|machine|computer))\b",
             "I'm the offline assistant: a few rules and no language model.",
         ),
@@ -52,43 +72,47 @@ _TABLE: Final = tuple(
         ),
         (
             r"\bare you (?:chat ?gpt|gpt|open ?ai|siri|alexa|claude|gemini|a (?:language )?model)\b"
-            r"|\b(?:which|what) model\b",
-            "No. I'm the offline assistant: a few rules and no language model.",
+            r"|^(?:which|what) model(?: (?:are you|is this|do you (?:use|run))\b.*)?$",
+            "I'm the offline assistant: a few rules and no language model.",
         ),
         (
-            r"\bare you (?:connected|online|on the internet)\b|\bthe internet\b",
+            r"\byou (?:connected|online|on the internet)\b|\byou\b.* the internet\b",
             "No, I work without the internet.",
         ),
         (
-            r"\brecord(?:ed|ing)?\b.*\b(?:me|voice|conversation|this|i say)\b"
-            r"|\b(?:voice|conversation|this|you) (?:being )?record(?:ed|ing)?\b"
-            r"|\b(?:listening to|spying on) me\b",
+            r"^(?:so )?(?:are|do|is|am|will|can|does)\b.*\b(?:record(?:ed|ing|s)?|stor(?:e|ed|ing)"
+            r"|spying|listening)\b.*\b(?:me|my|voice|conversation|this|i say)\b"
+            r"|^(?:so )?(?:are|is|am) (?:you|i|this|my voice|(?:this|our|the) conversation)"
+            r" (?:being )?record(?:ed|ing)$",
             "I keep nothing of it. Where a conversation is recorded, the page says so.",
         ),
         (r"\bhow old are you\b", "I have no age: I begin anew with every conversation."),
         (r"\bwhere (?:are|do) you(?: live)?$", "On the computer that serves this page."),
         (
-            r"\bhow (?:do|does) (?:you|this|it|that) work\b",
+            r"\bhow (?:do|does) (?:you|this|it|that) work$",
             "I listen, turn your words into text, look for a rule, and read its answer out.",
         ),
         (r"\bcan i interrupt\b|\btalk over you\b", "Yes, at any time. Just talk over me."),
         (
-            r"\bhow fast are you\b|\blatency\b",
+            r"\bhow fast are you\b|\byour latency\b",
             "I can't tell, but every answer is measured: the debug figures show it.",
         ),
         (
-            r"\bspeak (?:german|french|spanish|italian|dutch|chinese|japanese|portuguese|russian"
-            r"|polish|turkish|arabic|hindi)\b"
+            rf"\byou (?:speak|know|understand) {_LANGUAGE}\b"
+            rf"|\b(?:say|count|speak|talk|answer|sing)\b.* in {_LANGUAGE}\b"
             r"|^(?:hallo|bonjour|hola|guten tag|ciao|servus|salut)\b",
             "I only speak English, I'm afraid.",
         ),
         (
-            r"\bcall (?:me )?(?:an?|the|my) |\bcall (?:mum|mom|dad)\b|\bambulance\b|\bemergency\b",
+            ASKED
+            + r"(?:call|phone|ring|dial) (?:me )?(?:(?:an?|the|my|for) |mum\b|mom\b|dad\b|911|112)"
+            r"|\bneed an? (?:ambulance|doctor)\b|\bemergency$",
             "I can't make calls. In an emergency, use a telephone.",
         ),
-        (r"\bsing\b", "I can't sing, but I know a joke and a story."),
+        (ASKED + r"sing\b", "I can't sing, but I know a joke and a story."),
         (
-            r"\b(?:louder|quieter|speak up|turn (?:it|the volume) (?:up|down))\b",
+            ASKED + r"(?:(?:speak|talk|say (?:it|that)|be) )?(?:a (?:bit|little) |much )?"
+            r"(?:louder|quieter|speak up|turn (?:it|the volume|that) (?:up|down))" + _END,
             "I can't change the volume, but your device can.",
         ),
         (r"\bhappy birthday\b", "Thank you, and to you, if it is yours."),
@@ -99,12 +123,14 @@ _TABLE: Final = tuple(
         (
             r"^(?:ha ?)+$|^(?:that(?:'s| is| was) )?(?:so |very )*(?:funny|lovely|amazing)$"
             r"|^that(?:'s| is| was) (?:so |very )*(?:good|nice|great|cool)$"
-            r"|^i (?:like|love) (?:it|that|this)$",
+            r"|^i (?:like|love) (?:it|that|this)$"
+            r"|^(?:awesome|good job|well done|very good|excellent|wonderful|perfect|brilliant)$",
             "I'm glad you like it.",
         ),
-        (r"\bi (?:hate|don't like) you\b", "I'm sorry. I'm only a set of rules."),
+        (r"^i (?:really )?(?:hate|don't like) you$", "I'm sorry. I'm only a set of rules."),
         (
-            r"\b(?:like|love) (?:me|you)\b",
+            r"^(?:do you (?:like|love) me|(?:i )?(?:really )?(?:like|love) you"
+            r"(?: (?:very|so) much)?)$",
             "I'm only a set of rules, but it is nice to talk.",
         ),
         (
@@ -121,14 +147,15 @@ _TABLE: Final = tuple(
         (r"\b(?:bye|goodbye|good night|see you)\b", "Goodbye!"),
         (r"\b(?:i'm|i am) sorry\b|^sorry$", "No need to be sorry."),
         (
-            r"\b(?:i'm|i am|i feel) (?:very |so |a bit )?(?:sad|tired|lonely|unhappy|bad)\b",
+            r"\b(?:i'm|i am|i feel) (?:very |so |a bit |feeling )*(?:sad|tired|lonely|unhappy|bad)"
+            + _END,
             "I'm sorry to hear that. I hope it gets better soon.",
         ),
         (
             r"\b(?:api|openai) key\b|\breal conversation\b",
             "Put your key into the variable OPENAI API KEY and restart the app.",
         ),
-        (r"^(?:is )?any(?:one|body) there$", "Yes, I'm here."),
+        (r"^(?:is )?any(?:one|body) there$|\bare you (?:still )?(?:there|here)$", "Yes, I'm here."),
         (
             r"\b(?:you are|you're) (?:so |really |very )?(?:stupid|dumb|useless|bad)\b",
             "I know. I'm only a set of rules. With an OpenAI key, we can really talk.",
@@ -144,22 +171,42 @@ _TABLE: Final = tuple(
             "Yes, I can hear you.",
         ),
         (
-            r"\bweather\b|\bnews\b",
+            r"^(?:so )?(?:what|how|tell|is|any|give|do you know|will|read)\b.*\b(?:weather|news)\b",
             "I'm offline, so I can't know that.",
         ),
     )
 )
 STOP: Final = re.compile(
-    r"^(?:please |no |okay |ok )?(?:stop|be quiet|quiet|shut up|enough|silence|wait|hold on|shush)"
+    r"^(?:(?:please|no|okay|ok|thanks|thank you|that's) )*"
+    r"(?:stop|be quiet|quiet|shut up|enough|silence|wait|hold on|shush)"
     r"(?: it| please| talking| now| that| there| stop| quiet| a (?:moment|second|minute))*$"
 )
 AGAIN: Final = re.compile(
-    r"\b(?:say|repeat) (?:that|it)(?: again)?\b|^(?:repeat|again|pardon|what|what was that|"
-    r"what did you say|come again)(?: please)?$"
+    ASKED + r"(?:say|repeat) (?:that|it|this)(?: (?:again|once more|one more time|for me))*"
+    r"(?: please)?$|^(?:sorry )?(?:repeat|again|pardon|what|what was that|what did you say"
+    r"|come again)(?: please)?$"
 )
-SLOWER: Final = re.compile(r"\b(?:slower|slow down|more slowly|too fast)\b")
-FASTER: Final = re.compile(r"\b(?:faster|speed up|more quickly|too slow)\b")
-NORMAL: Final = re.compile(r"\bnormal (?:speed|pace)\b")
+_SPEAK: Final = r"(?:(?:speak|talk|go|read|say it|say that) )?(?:(?:a (?:bit|little)|much|more) )*"
+_TOO: Final = (
+    r"^(?:that's|that is|that was|it's|you're|you are|you speak|you talk)(?: (?:talking|speaking"
+    r"|going))? (?:(?:way|much|far|a bit|a little) )?too "
+)
+_WISH: Final = r"(?: (?:please|a bit|a little|now))*$"
+SLOWER: Final = re.compile(
+    ASKED + _SPEAK + rf"(?:slower|slow down|slowly){_WISH}|{_TOO}fast(?: for me)?$"
+    r"|^(?:please )?(?:don't|do not) (?:speak|talk|go) (?:so|that|too) (?:fast|quickly)$"
+)
+FASTER: Final = re.compile(
+    ASKED + _SPEAK + rf"(?:faster|quicker|speed up|quickly){_WISH}|{_TOO}slow(?: for me)?$"
+)
+NORMAL: Final = re.compile(
+    ASKED + r"(?:(?:back|go|speak|talk|return|at|to|in|your|a|the) )*normal (?:speed|pace)" + _END
+)
+REFUSED: Final = re.compile(
+    r"^(?:(?:please|no|ok|okay|but|and|so|wait|hey) )*(?:don't|do not|never|i (?:don't|do not) want"
+    r"(?: you)? to)\b(?! (?:forget|you|worry|know|understand|like|mind|think|care|we|they|i)\b)"
+)
+"""What somebody asks not to be done."""
 REPEAT: Final = re.compile(
     r"\b(?:repeat after me|say after me)[\s,:.]*(.+)", re.IGNORECASE | re.DOTALL
 )
@@ -173,7 +220,9 @@ GO_ON: Final = re.compile(
 )
 WHICH_WORD: Final = frozenset({"it", "that", "this", "your", "my", "the", "a", "his", "her"})
 SPELL: Final = re.compile(
-    r"\b(?:spell|how (?:do|would) you (?:spell|write))\b(?: the)?(?: word)?[\s,:\"']*([^\W\d_]+)",
+    r"^(?:(?:please|hey|ok|okay|so|and|now|can you|could you|would you|will you)[\s,]+)*"
+    r"(?:spell|how (?:do|would) (?:you|i|we) (?:spell|write))(?: the)?(?: (?:word|name))?"
+    r"[\s,:\"']*([^\W\d_]+)(?:[\"',]? (?:for me|please|again))*\W*$",
     re.IGNORECASE,
 )
 

@@ -98,6 +98,19 @@ def _enum(schema: Mapping[str, Any]) -> list[str]:
     return [str(value) for value in schema.get("enum") or []]
 
 
+_CHANGING: Final = frozenset(
+    ("add", "book", "buy", "cancel", "clear", "close", "create", "delete", "drop", "empty", "end")
+    + ("erase", "forget", "order", "pay", "post", "put", "remove", "rename", "replace", "reset")
+    + ("save", "send", "set", "start", "stop", "submit", "turn", "update", "wipe", "write")
+)
+_QUESTION: Final = re.compile(
+    r"\W*(?:(?:and|so|but|hey|ok|okay|well)\W+)*"
+    r"(?:(?:do|does|did|is|are|was|were|have|has|had|should|why|who|when|am)"
+    r"\s+(?!you\b|not\b)|did you\b|have you\b)",
+    re.IGNORECASE,
+)
+
+
 def score(tool: Tool, text: str) -> float:
     """How well a tool fits a line; 0 for not at all."""
     said = _content_words(text)
@@ -128,7 +141,7 @@ def choose(tools: Sequence[Tool], text: str, must_call: str | None) -> Tool | No
 def plan(tools: Sequence[Tool], text: str, must_call: str | None) -> list[Filled]:
     """The calls a line asks for, in order; usually one. Empty when it asks for none."""
     whole = choose(tools, text, must_call)
-    if whole is None:
+    if whole is None or (must_call is None and _only_asks(whole, text)):
         return []
     clauses = [
         clause for clause in re.split(r"\band then\b|\bthen\b|\band\b", text) if clause.strip()
@@ -144,6 +157,20 @@ def plan(tools: Sequence[Tool], text: str, must_call: str | None) -> list[Filled
         calls.append(filled)
     distinct = {(call.tool.name, call.arguments_json()) for call in calls}
     return calls if len(distinct) == len(calls) > 1 else [fill(whole, text)]
+
+
+_TOLD: Final = re.compile(
+    r"\W*(?:i|we|he|she|they)\s+(?:(?:have|has|had|just|already)\s+)*(?:\w+ed|took|sent|got|had"
+    r"|was|were|made|put|bought|went|saw|did|wrote|gave|like|love|hate)\b(?! to\b)",
+    re.IGNORECASE,
+)
+
+
+def _only_asks(tool: Tool, text: str) -> bool:
+    """`Do I have any notes?` and `I took notes` change nothing, whatever they have in common with
+    `delete_notes`."""
+    changes = _spaced(tool.name).split(" ")[0] in _CHANGING
+    return changes and (_QUESTION.match(text) or _TOLD.match(text)) is not None
 
 
 def _as_value(tool: Tool, clause: str) -> str:

@@ -70,6 +70,19 @@ _TEMPERATURES: Final = ("celsius", "fahrenheit", "kelvin")
 _IRREGULAR: Final = {"foot": "feet", "inch": "inches", "stone": "stone"}
 
 
+_FRACTIONS: Final = (
+    (re.compile(r"\b(?:an?|one) hour and a half\b"), "1.5 hours"),
+    (re.compile(r"\b(\w+(?: \w+)?) and a half (?=[a-z])"), r"\1 point five "),
+    (re.compile(r"\bhalf (?:an? )?(?=[a-z])"), "0.5 "),
+    (re.compile(r"\b(?:what(?:'s| is)|convert) (?:an?|one) (?=[a-z]+ (?:in|to|into)\b)"), "1 "),
+)
+_OTHER: Final = re.compile(
+    r"\b(?:square|squared|cubic|per|should|need|i'll|give|wait|takes|came|times|he|she)\b"
+    r"|\ba (?:day|week)\b.*\b(?:you|i)\b"
+)
+"""What makes it another question, or none."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Unit:
     name: str
@@ -90,9 +103,12 @@ def _unit(word: str) -> _Unit | None:
 
 def convert(text: str) -> str | None:
     """The answer to a question about units; None when the text is not one."""
-    words = [word for word in with_digits(re.sub(r"\bdegrees?\b|°", " ", text)) if word.isalnum()
+    line = re.sub(r"\bdegrees?\b|°", " ", text.lower())
+    for pattern, written in _FRACTIONS:
+        line = pattern.sub(written, line)
+    words = [word for word in with_digits(line) if word.isalnum()
              or word[0].isdecimal() or word == "-"]  # fmt: skip
-    if not {"in", "to", "into", "many", "convert"} & set(words):
+    if not {"in", "to", "into", "many", "convert"} & set(words) or _OTHER.search(line):
         return None
     units = [(at, unit) for at, word in enumerate(words) if (unit := _unit(word)) is not None]
     numbers = [(at, float(word)) for at, word in enumerate(words) if word[0].isdecimal()]
