@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -22,7 +24,7 @@ from voice_loop.local.recogniser import (
 )
 from voice_loop.local.resample import Resampler, resample
 from voice_loop.local.sentences import MAX_SENTENCE_CHARS, SentenceCutter
-from voice_loop.local.voice import ToneVoice, split_words, time_words, trim
+from voice_loop.local.voice import ToneVoice, speakable, split_words, time_words, trim
 
 
 def sine(hz: float, rate_hz: int, seconds: float = 0.5) -> npt.NDArray[np.float32]:
@@ -209,3 +211,29 @@ def test_scripted_engines_are_complete() -> None:
     engines = scripted_engines()
     assert isinstance(engines, Engines)
     assert engines.recogniser is not None
+
+
+def test_a_long_clip_of_telephone_audio_takes_little_memory() -> None:
+    minute = bytes(range(256)) * 1_875
+    tracemalloc.start()
+    try:
+        whole = InputFormat("audio/pcmu").decode(minute)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 60_000_000, "it was 400 MB"
+    in_pieces = InputFormat("audio/pcmu")
+    cuts = [minute[at : at + 7_777] for at in range(0, len(minute), 7_777)]
+    assert whole == b"".join(in_pieces.decode(piece) for piece in cuts)
+
+
+def test_half_a_sample_goes_with_what_is_cleared() -> None:
+    heard = InputFormat("audio/pcm")
+    assert heard.decode(b"\1\2\3") == b"\1\2"
+    heard.clear()
+    assert heard.decode(b"\4\5") == b"\4\5"
+
+
+def test_a_number_without_words_is_read_digit_by_digit() -> None:
+    assert speakable("Call 123456789012345 now.") == "Call 123456789012345 now."
+    assert speakable("1" * 16) == " ".join("1" * 16)

@@ -254,3 +254,33 @@ def test_a_conversation_becomes_messages_that_a_server_accepts() -> None:
 )
 def test_the_settings_choose_the_responder(settings: Settings, kind: Callable[..., object]) -> None:
     assert isinstance(make_responder(settings), kind)  # type: ignore[arg-type]
+
+
+def test_what_a_tool_gave_stands_behind_its_call_also_when_the_user_spoke_in_between() -> None:
+    context = Context(
+        [
+            Said("user", "The weather?"),
+            CalledTool("c1", "get_weather", "{}"),
+            CalledTool("c2", "get_time", "{}"),
+            Said("user", "Are you there?"),
+            ToolOutput("c2", "noon"),
+            ToolOutput("c1", "sunny"),
+        ]
+    )
+    roles = [message["role"] for message in messages_of(context)]
+    assert roles == ["user", "assistant", "tool", "tool", "user"]
+
+
+async def test_an_answer_that_is_none_is_said_aloud_too() -> None:
+    for chunks in ([], [{**text_chunk(""), "choices": [{"index": 0}]}]):
+        async with chat_server(*chunks) as (_, url):
+            said = await steps_of(responder(url), HELLO)
+        assert said == [Say(UNREACHABLE), Say("That is 4.")]
+
+
+async def test_two_calls_with_the_same_index_are_two_calls() -> None:
+    second = call_chunk(0, "get_time", "{}")
+    second["choices"][0]["delta"]["tool_calls"][0]["id"] = "c1"
+    async with chat_server(call_chunk(0, "get_weather", "{}"), second) as (_, url):
+        calls = await steps_of(responder(url), HELLO)
+    assert calls == [Call("get_weather", "{}"), Call("get_time", "{}")]

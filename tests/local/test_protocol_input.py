@@ -320,7 +320,9 @@ async def test_semantic_detection_waits_longer_for_a_sentence_that_is_not_finish
             with anyio.fail_after(30):
                 for _ in range(400):
                     await client.append(silence(32), 32)
-                    # The text is recognised beside the audio: let it arrive between two frames.
+                    # The text is recognised beside the audio, in a thread that a busy machine lets
+                    # wait: let it arrive between two frames.
+                    await client.update()
                     await client.update()
                     if any("stopped" in frame["type"] for frame in client.frames):
                         break
@@ -329,7 +331,7 @@ async def test_semantic_detection_waits_longer_for_a_sentence_that_is_not_finish
 
     finished = await silence_used("Open the door.")
     trailing = await silence_used("Open the")
-    assert finished < 600
+    assert finished < 1000, "it takes 550, and 32 for each frame that the thread is late"
     assert 1900 < trailing < 2300
 
 

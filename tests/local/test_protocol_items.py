@@ -12,6 +12,7 @@ from tests.local.realtime_client import (
     audio_of,
     conversation,
     last,
+    tone,
 )
 from voice_loop.audio.pcm import bytes_to_ms
 from voice_loop.local.brain.base import (
@@ -200,3 +201,35 @@ async def test_frames_stay_below_a_mebibyte_whatever_is_retrieved() -> None:
         kept = await client.expect("conversation.item.retrieved")
     assert kept["item"]["content"][0]["audio"] is None
     assert len(json.dumps(kept)) < 1024 * 1024
+
+
+CLIP = {"type": "input_audio", "audio": base64.b64encode(tone(300)).decode()}
+
+
+async def test_what_is_typed_beside_a_clip_is_kept() -> None:
+    responder = ScriptedResponder(["Ok."])
+    async with conversation(responder, hears=("spoken part",)) as client:
+        item = await client.type(
+            "Typed part.", content=[{"type": "input_text", "text": "Typed part,"}, CLIP]
+        )
+        await client.respond()
+        await client.expect("response.done")
+        await client.send("conversation.item.retrieve", item_id=item["id"])
+        content = (await client.expect("conversation.item.retrieved"))["item"]["content"]
+    assert responder.contexts[0].entries == [Said("user", "Typed part, spoken part")]
+    assert [part.get("text") or part["transcript"] for part in content] == [
+        "Typed part,",
+        "spoken part",
+    ]
+
+
+async def test_a_clip_that_is_refused_changes_nothing() -> None:
+    responder = ScriptedResponder(["Ok."])
+    async with conversation(responder, hears=("Refused words.",)) as client:
+        await client.type("The first.", id="mine")
+        item = {"type": "message", "role": "user", "id": "mine", "content": [CLIP]}
+        await client.send("conversation.item.create", item=item)
+        assert (await client.error())["code"] == "item_create_duplicate_item_id"
+        await client.respond()
+        await client.expect("response.done")
+    assert responder.contexts[0].entries == [Said("user", "The first.")]

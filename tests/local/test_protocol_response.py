@@ -18,6 +18,7 @@ from tests.local.realtime_client import (
     last,
     scripted_server,
     silence,
+    tone,
     transcript_of,
 )
 from voice_loop.audio.pcm import bytes_to_ms, level_dbfs
@@ -311,11 +312,13 @@ async def test_out_of_band_answers_are_bounded() -> None:
     async with conversation(responder) as client:
         for _ in range(4):
             await client.respond(conversation="none")
-            await client.expect("response.created")
+            first = (await client.expect("response.created"))["response"]["id"]
         await client.respond(conversation="none")
         problem = await client.error()
         assert problem["code"] == "conversation_already_has_active_response"
         await client.send("response.cancel")
+        assert (await client.error())["code"] == "response_cancel_not_active", "of the conversation"
+        await client.send("response.cancel", response_id=first)
         await client.expect("response.done")
         await client.respond(conversation="none")
         await client.expect("response.created")
@@ -438,3 +441,49 @@ async def test_silence_between_sentences_is_short() -> None:
     gap = audio[48 * 200 : 48 * 320]
     assert gap == silence(120)
     assert level_dbfs(audio[: 48 * 200]) > -20
+
+
+async def test_a_cancel_takes_effect_within_a_sentence() -> None:
+    responder = ScriptedResponder([" ".join(["word"] * 59) + "."])
+    async with conversation(responder, ms_per_word=200) as client:
+        await client.type("Go on.")
+        await client.respond()
+        await client.expect("response.output_audio.delta")
+        await client.send("response.cancel")
+        rest = await client.until("response.done")
+    deltas = [frame for frame in rest if frame["type"] == "response.output_audio.delta"]
+    assert rest[-1]["response"]["status"] == "cancelled"
+    assert len(deltas) < 60, "of 118"
+
+
+async def test_a_response_begins_as_one_in_progress_even_if_it_is_cancelled_by_then() -> None:
+    async with conversation(ScriptedResponder(["Ok."])) as client:
+        await client.respond()
+        await client.send("response.cancel")
+        begun = (await client.expect("response.created"))["response"]
+        ended = (await client.expect("response.done"))["response"]
+    assert (begun["status"], begun["usage"]) == ("in_progress", None)
+    assert ended["status"] == "cancelled"
+
+
+async def test_a_reference_to_what_was_just_said_waits_for_its_words() -> None:
+    responder = ScriptedResponder(["Ok."])
+    async with conversation(responder, hears=("What I said.",)) as client:
+        await client.push_to_talk()
+        await client.append(tone(500))
+        await client.send("input_audio_buffer.commit")
+        item = (await client.expect("conversation.item.done"))["item"]
+        await client.respond(
+            conversation="none", input=[{"type": "item_reference", "id": item["id"]}]
+        )
+        await client.expect("response.done")
+    assert responder.contexts[0].entries == [Said("user", "What I said.")]
+
+
+async def test_audio_that_only_a_response_brings_is_refused_and_not_ignored() -> None:
+    clip = base64.b64encode(tone(300)).decode()
+    content = [{"type": "input_audio", "audio": clip}]
+    async with conversation(ScriptedResponder(["Ok."])) as client:
+        await client.respond(input=[{"type": "message", "role": "user", "content": content}])
+        problem = await client.error()
+    assert (problem["code"], problem["param"]) == ("invalid_value", "response.input")

@@ -107,6 +107,12 @@ def test_a_finished_sentence_ends_a_semantic_turn_sooner() -> None:
 @pytest.mark.parametrize(
     ("text", "finished"),
     [
+        ("Yes.", True),
+        ("Stop.", True),
+        ("Turn it on.", True),
+        ("Tell me what it is.", True),
+        ("Because.", False),
+        ("I was", False),
         ("Open the door.", True),
         ("What time is it?", True),
         ("Really?", True),

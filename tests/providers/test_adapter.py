@@ -350,6 +350,31 @@ async def test_a_newer_wish_replaces_the_one_that_waits(command: str) -> None:
     ]
 
 
+async def test_what_was_cancelled_before_its_refusal_came_is_not_asked_for_again() -> None:
+    async def part(stage: Stage) -> None:
+        await stage.ready()
+        asked = await stage.receive("response.create")
+        await stage.receive("response.cancel")
+        await stage.send(error(BUSY, event_id=asked["event_id"]))
+        await stage.send(CANCELLED)
+        await stage.receive("input_audio_buffer.clear")
+        await stage.send(frame("input_audio_buffer.committed"))
+        await stage.until_closed()
+
+    async with connected(part) as (provider, peer, _):
+        await provider.create_response()
+        await provider.cancel_response()
+        events = aiter(provider.events())
+        with anyio.fail_after(30):
+            assert await anext(events) == ResponseDone("resp_1", "cancelled")
+            await provider.clear_audio()
+            assert await anext(events) == InputCommitted("item_1")
+    assert [sent["type"] for sent in peer.frames[2:]] == [
+        "response.cancel",
+        "input_audio_buffer.clear",
+    ]
+
+
 async def test_asking_again_on_a_dead_connection_ends_in_the_fault() -> None:
     async def part(stage: Stage) -> None:
         await refuse_the_create(stage)

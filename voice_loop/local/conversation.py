@@ -62,6 +62,13 @@ class Item:
         )
         return " ".join(part for part in parts if part)
 
+    def recognised(self, text: str) -> None:
+        """What its audio says; parts that brought their own text keep it."""
+        for part in self.wire["content"]:
+            if part["type"] == "input_audio" and not part.get("transcript"):
+                part["transcript"] = text
+                text = ""
+
     def add_speech(self, pcm: bytes) -> None:
         """More of an assistant's audio; frozen once truncated."""
         if not self.truncated:

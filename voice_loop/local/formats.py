@@ -43,6 +43,9 @@ def _encoder(table: _Table) -> npt.NDArray[np.uint8]:
 _TABLES: Final = {"audio/pcmu": _mu_law, "audio/pcma": _a_law}
 
 
+_SLICE_BYTES: Final = 16_000
+
+
 class InputFormat:
     """What a client appends, as 24 kHz s16le."""
 
@@ -53,6 +56,10 @@ class InputFormat:
             self._table = _TABLES[kind]()
             self._resampler = Resampler(TELEPHONE_RATE_HZ, SAMPLE_RATE_HZ)
 
+    def clear(self) -> None:
+        """What came before belongs to nothing any more."""
+        self._odd = b""
+
     def decode(self, audio: bytes) -> bytes:
         if self.kind not in _TABLES:
             # Half a sample is kept for the next append.
@@ -60,6 +67,13 @@ class InputFormat:
             whole = len(audio) - len(audio) % 2
             self._odd = audio[whole:]
             return audio[:whole]
+        # Resampling takes some 900 bytes for each.
+        return b"".join(
+            self._decoded(audio[at : at + _SLICE_BYTES])
+            for at in range(0, len(audio), _SLICE_BYTES)
+        )
+
+    def _decoded(self, audio: bytes) -> bytes:
         heard = self._table[np.frombuffer(audio, np.uint8)].astype(np.float32) / np.float32(32768)
         return from_float(self._resampler(heard))
 

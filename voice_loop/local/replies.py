@@ -15,7 +15,7 @@ import anyio
 from anyio.abc import TaskGroup
 
 from voice_loop.local.brain.base import Context, Entry, Said, Tool
-from voice_loop.local.conversation import Conversation, new_item, to_entry
+from voice_loop.local.conversation import Conversation, Item, new_item, to_entry
 from voice_loop.local.engines import EngineRoom, Engines
 from voice_loop.local.foresight import Foresight
 from voice_loop.local.options import LocalOptions
@@ -89,7 +89,7 @@ class Replies:
         settings = self._settings(config, wanted)
         aside = settings.conversation is None
         self._refuse_second(aside)
-        stage = self._stage(config, wanted, self._given_entries(wanted))
+        stage = self._stage(config, wanted, self._given_items(wanted))
         self.has_spoken = self.has_spoken or settings.modality == "audio"
         response = Response(stage, settings)
         if aside:
@@ -134,7 +134,7 @@ class Replies:
             conversation=None if aside else self.conversation,
         )
 
-    def _given_entries(self, wanted: dict[str, Any]) -> list[Entry] | None:
+    def _given_items(self, wanted: dict[str, Any]) -> list[Item] | None:
         """The response's own input, None for the conversation's. Raises ClientError."""
         if wanted.get("input") is None:
             return None
@@ -144,17 +144,30 @@ class Replies:
             else new_item(wire)
             for wire in wanted["input"]
         ]
-        return [entry for item in items if (entry := to_entry(item)) is not None]
+        for item in items:
+            for part in item.wire.get("content") or []:
+                if part.get("audio") is not None and not part.get("transcript"):
+                    raise ClientError(
+                        "invalid_value",
+                        "Audio in the input of a response is not recognised here. Create an item "
+                        "with it and refer to that.",
+                        "response.input",
+                    )
+        return items
 
     def _stage(
-        self, config: SessionConfig, wanted: dict[str, Any], given: list[Entry] | None
+        self, config: SessionConfig, wanted: dict[str, Any], given: list[Item] | None
     ) -> Stage:
         wire = {**config.wire, **wanted}
         speed = wanted.get("audio", {}).get("output", {}).get("speed", config.speed)
 
         async def context() -> Context:
             await self.heard()
-            return self._context(wire, self.conversation.entries() if given is None else given)
+            # Only now: what was said a moment ago is text by now.
+            if given is None:
+                return self._context(wire, self.conversation.entries())
+            entries = [entry for item in given if (entry := to_entry(item)) is not None]
+            return self._context(wire, entries)
 
         async def speak(sentence: str, due: float) -> Speech:
             pace = self._pace(speed)
@@ -179,9 +192,10 @@ class Replies:
         )
 
     async def cancel(self, response_id: str | None) -> None:
-        """Stop a response, the conversation's first. Returns when its last frame is out. Raises
-        ClientError when there is none."""
-        for response in (self._active, *self._aside):
+        """Stop a response; without an id the conversation's. Returns when its last frame is out.
+        Raises ClientError when there is none."""
+        aside = self._aside if response_id is not None else []
+        for response in (self._active, *aside):
             if response is None or response.over or response_id not in (None, response.id):
                 continue
             response.cancel("client_cancelled")

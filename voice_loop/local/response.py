@@ -114,7 +114,9 @@ class Response:
 
     async def run(self) -> None:
         """Make the answer."""
-        await self.stage.emit(events.response_created(self._wire()))
+        # It may have been cancelled since; that is for `response.done` to say.
+        begun = {"status": "in_progress", "status_details": None, "usage": None}
+        await self.stage.emit(events.response_created({**self._wire(), **begun}))
         try:
             with self._scope:
                 await self._produce()
@@ -202,9 +204,9 @@ class Response:
             self._cut_short()
 
     async def _count(self, chars: int, audio_bytes: int) -> bool:
-        """Before each chunk: the test option's pause, and the limit of tokens."""
-        if self.stage.slow_delta_ms:
-            await anyio.sleep(self.stage.slow_delta_ms / 1000)
+        """Before each chunk: the test option's pause, the limit of tokens, and the moment in which
+        a cancel is read and takes effect."""
+        await anyio.sleep(self.stage.slow_delta_ms / 1000)
         counts = _Counts(self._counts.text_chars + chars, self._counts.audio_bytes + audio_bytes)
         limit = self.settings.max_output_tokens
         if isinstance(limit, int) and counts.text_tokens + counts.audio_tokens > limit:

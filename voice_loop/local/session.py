@@ -161,9 +161,10 @@ class RealtimeSession:
         text = event.fields["audio"]
         if len(text) > _LARGE_FRAME_CHARS:
             audio = await to_thread.run_sync(decode_audio, text)
+            pcm = await to_thread.run_sync(self._format.decode, audio)
         else:
-            audio = decode_audio(text)
-        async for found in self._ear.append(self._format.decode(audio)):
+            pcm = self._format.decode(decode_audio(text))
+        async for found in self._ear.append(pcm):
             await self._on_turn_event(found)
 
     async def _on_turn_event(self, event: TurnEvent) -> None:
@@ -220,7 +221,7 @@ class RealtimeSession:
 
     async def _transcribe(self, item: Item, hearing: Hearing, seconds: float) -> None:
         await hearing.done.wait()
-        item.wire["content"] = [{"type": "input_audio", "transcript": hearing.text}]
+        item.recognised(hearing.text)
         self._hearings.pop(item.id, None)
         wanted = self.config.transcribes
         if wanted and hearing.failure is not None:
@@ -245,29 +246,32 @@ class RealtimeSession:
 
     async def _clear(self, event: ClientEvent) -> None:
         self._ear.clear()
+        self._format.clear()
         self._turn_item_id = None
         await self.line.send(events.cleared())
 
     async def _create_item(self, event: ClientEvent) -> None:
         item = new_item(event.fields["item"])
-        for part in item.wire.get("content", []):
-            if part.get("audio") is not None:
-                await self._take_audio_part(item, part)
+        clip = await to_thread.run_sync(self._take_audio_parts, item)
         previous = self.conversation.add(item, event.fields.get("previous_item_id"))
+        if clip:
+            self._hearings[item.id] = hearing = self._ear.recognise_clip(clip)
+            seconds = len(clip) / 48_000
+            self._tasks.start_soon(self._transcribe, item, hearing, seconds, name="transcribe")
         await self.line.send(events.item_added(item.wire, previous))
         await self.line.send(events.item_done(item.wire, previous))
 
-    async def _take_audio_part(self, item: Item, part: dict[str, Any]) -> None:
-        """Audio inside a created item: kept, and recognised when it is the user's."""
-        pcm = InputFormat(self.config.input_format).decode(
-            decode_audio(part.pop("audio"), "item.content.audio")
-        )
-        item.audio = bytearray(pcm)
-        if item.wire.get("role") == "user" and not part.get("transcript"):
-            self._hearings[item.id] = hearing = self._ear.recognise_clip(pcm)
-            self._tasks.start_soon(
-                self._transcribe, item, hearing, len(pcm) / 48_000, name="transcribe"
-            )
+    def _take_audio_parts(self, item: Item) -> bytes:
+        """Keep the audio inside a created item; returns what of it is to be recognised."""
+        unknown = b""
+        for part in item.wire.get("content", []):
+            if part.get("audio") is not None:
+                audio = decode_audio(part.pop("audio"), "item.content.audio")
+                pcm = InputFormat(self.config.input_format).decode(audio)
+                item.audio += pcm
+                if item.wire.get("role") == "user" and not part.get("transcript"):
+                    unknown += pcm
+        return unknown
 
     async def _retrieve_item(self, event: ClientEvent) -> None:
         item = self.conversation.retrieve(event.fields["item_id"])
@@ -327,5 +331,5 @@ class RealtimeSession:
                 await hearing.done.wait()
                 item = self.conversation.get(item_id)
                 if item is not None:
-                    item.wire["content"] = [{"type": "input_audio", "transcript": hearing.text}]
+                    item.recognised(hearing.text)
                 self._hearings.pop(item_id, None)

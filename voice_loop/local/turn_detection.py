@@ -163,10 +163,25 @@ _TRAILING: Final = frozenset(
 )
 
 
+_MAY_END: Final = frozenset(("on", "in", "is", "are", "for", "please", "that", "i"))
+_WHOLE: Final = frozenset(
+    ("yes", "yeah", "yep", "no", "nope", "ok", "okay", "sure", "thanks", "stop", "hello", "hi")
+    + ("hey", "right", "fine", "good", "great", "exactly", "never", "always", "continue", "again")
+    + ("goodbye", "bye", "perfect", "correct", "wrong", "maybe", "nothing", "help", "repeat")
+)
+"""Words that are answers by themselves."""
+
+
 def sounds_finished(text: str) -> bool:
     """Whether a speaker who said this is probably done."""
     stripped = text.strip()
     if not stripped or stripped.endswith((",", "...", "-", "…")):
         return False
     words = stripped.lower().strip(".!?").split()
-    return len(words) > 1 and words[-1] not in _TRAILING or stripped.endswith(("?", "!"))
+    if not words or stripped.endswith(("?", "!")):
+        return bool(words)
+    if len(words) == 1:
+        return words[0] in _WHOLE
+    # "Turn it on." ends there; "it is on" and "I was" do not.
+    ends = stripped.endswith(".") and len(words) > 2 and words[-1] in _MAY_END
+    return ends or words[-1] not in _TRAILING

@@ -22,6 +22,7 @@ _AUDIBLE: Final = 0.012
 _LEAD_MS: Final = 30
 _TAIL_MS: Final = 100
 _PAUSE_WEIGHT: Final = {",": 2.5, ";": 3.0, ":": 3.0, ".": 3.5, "!": 3.5, "?": 3.5}
+_LONG_NUMBER: Final = re.compile(r"\d{16,}")
 _UNSPEAKABLE: Final = re.compile(r"https?://\S+|[*_`#|~<>{}\[\]\\^]+")
 _STRESS: Final = "ˈˌ ˑː"
 
@@ -84,6 +85,13 @@ class ToneVoice:
         return Speech(from_float(wave), timed.words)
 
 
+def speakable(text: str) -> str:
+    """What the model can say of a text: a number of more than fifteen digits digit by digit, since
+    it knows no words for it."""
+    digits = _LONG_NUMBER.sub(lambda number: " ".join(number[0]), text)
+    return _UNSPEAKABLE.sub(" ", digits).strip()
+
+
 class HibariVoice:
     """English speech from the hibari package, whose model is inside the wheel."""
 
@@ -97,7 +105,7 @@ class HibariVoice:
 
     def speak(self, sentence: str, speed: float = 1.0) -> Speech:
         words = split_words(sentence)
-        spoken = _UNSPEAKABLE.sub(" ", sentence).strip()
+        spoken = speakable(sentence)
         wave = self._model(spoken, speed=speed) if spoken else np.zeros(0, np.float32)
         trimmed = trim(wave)
         lead = min(len(trimmed), ms_to_samples(_LEAD_MS))
@@ -111,7 +119,7 @@ class HibariVoice:
 
     def _weight(self, word: str) -> float:
         """How long a word takes, in phonemes; the pause after it counts as its own."""
-        sounds = str(self._model.g2p(_UNSPEAKABLE.sub(" ", word).strip() or "a"))
+        sounds = str(self._model.g2p(speakable(word) or "a"))
         spoken = sum(1 for sound in sounds if sound.isalpha() and sound not in _STRESS)
         return max(1.0, float(spoken)) + _PAUSE_WEIGHT.get(word[-1], 0.0)
 

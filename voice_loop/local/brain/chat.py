@@ -7,7 +7,7 @@ When the server cannot be reached that is said aloud, and the built-in rules ans
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
@@ -40,8 +40,14 @@ _NOT_HEARD: Final = "(The user said something that could not be understood.)"
 
 @dataclass(slots=True)
 class _CallParts:
+    index: int
+    call_id: str
     name: str = ""
     arguments: str = ""
+
+
+class _NothingSaidError(Exception):
+    """The server answered with nothing that is an answer."""
 
 
 class ChatResponder:
@@ -58,16 +64,19 @@ class ChatResponder:
 
     async def respond(self, context: Context) -> AsyncGenerator[Step, None]:
         started = False
-        calls: dict[int, _CallParts] = {}
+        calls: list[_CallParts] = []
         try:
             async with await self._ask(context) as stream:
                 async for chunk in stream:
-                    for choice in chunk.choices[:1]:
-                        _collect(calls, choice.delta.tool_calls or [])
-                        if choice.delta.content:
+                    for choice in (chunk.choices or [])[:1]:
+                        delta = getattr(choice, "delta", None)
+                        _collect(calls, getattr(delta, "tool_calls", None) or [])
+                        if said := getattr(delta, "content", None):
                             started = True
-                            yield Say(choice.delta.content)
-        except (OpenAIError, httpx2.HTTPError) as problem:
+                            yield Say(said)
+            if not started and not calls:
+                raise _NothingSaidError
+        except (OpenAIError, httpx2.HTTPError, ValueError, _NothingSaidError) as problem:
             # The type alone: a server's message may quote the conversation.
             _log.warning("the chat server failed with %s", type(problem).__name__)
             if started:
@@ -77,7 +86,7 @@ class ChatResponder:
             async for step in self._fallback.respond(context):
                 yield step
             return
-        for _, call in sorted(calls.items()):
+        for call in calls:
             yield Call(call.name, call.arguments or "{}")
 
     async def _ask(self, context: Context) -> Any:
@@ -90,12 +99,16 @@ class ChatResponder:
         )
 
 
-def _collect(calls: dict[int, _CallParts], deltas: Sequence[Any]) -> None:
+def _collect(calls: list[_CallParts], deltas: Sequence[Any]) -> None:
     for delta in deltas:
-        parts = calls.setdefault(delta.index, _CallParts())
+        known = [call for call in calls if call.index == delta.index]
+        # Some servers give every call the index 0; a new id is a new call all the same.
+        if not known or (delta.id and known[-1].call_id and delta.id != known[-1].call_id):
+            known = [_CallParts(delta.index, delta.id or "")]
+            calls += known
         if delta.function is not None:
-            parts.name += delta.function.name or ""
-            parts.arguments += delta.function.arguments or ""
+            known[-1].name += delta.function.name or ""
+            known[-1].arguments += delta.function.arguments or ""
 
 
 def tools_of(context: Context) -> list[ChatCompletionFunctionToolParam]:
@@ -124,22 +137,24 @@ def tool_choice_of(context: Context) -> ChatCompletionToolChoiceOptionParam:
 
 def messages_of(context: Context) -> list[ChatCompletionMessageParam]:
     """The conversation as messages. A call without its output is left out: servers refuse it."""
-    answered = {entry.call_id for entry in context.entries if isinstance(entry, ToolOutput)}
-    called = {entry.call_id for entry in context.entries if isinstance(entry, CalledTool)}
+    answered = {
+        entry.call_id: entry.output for entry in context.entries if isinstance(entry, ToolOutput)
+    }
     messages: list[dict[str, Any]] = []
+    waiting: list[CalledTool] = []
     if context.instructions:
         messages.append({"role": "system", "content": context.instructions})
     for entry in context.entries:
+        if isinstance(entry, CalledTool) and entry.call_id in answered:
+            waiting.append(entry)
+            continue
+        messages += _called(waiting, answered)
+        waiting.clear()
         if isinstance(entry, Instruction):
             messages.append({"role": "system", "content": entry.text})
         elif isinstance(entry, Said):
             messages.append({"role": entry.role, "content": _line(entry)})
-        elif isinstance(entry, CalledTool) and entry.call_id in answered:
-            _add_call(messages, entry)
-        elif isinstance(entry, ToolOutput) and entry.call_id in called:
-            messages.append(
-                {"role": "tool", "tool_call_id": entry.call_id, "content": entry.output}
-            )
+    messages += _called(waiting, answered)
     return cast(list[ChatCompletionMessageParam], messages)
 
 
@@ -149,14 +164,21 @@ def _line(entry: Said) -> str:
     return entry.text or _NOT_HEARD
 
 
-def _add_call(messages: list[dict[str, Any]], entry: CalledTool) -> None:
-    """Calls of one answer belong into one message."""
-    call = {
-        "id": entry.call_id,
-        "type": "function",
-        "function": {"name": entry.name, "arguments": entry.arguments},
-    }
-    if messages and "tool_calls" in messages[-1]:
-        messages[-1]["tool_calls"].append(call)
-    else:
-        messages.append({"role": "assistant", "content": None, "tool_calls": [call]})
+def _called(calls: Sequence[CalledTool], answered: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Calls of one answer belong into one message, and what they gave right behind it, also where
+    the user spoke before it came: servers refuse anything else."""
+    if not calls:
+        return []
+    told = [
+        {
+            "id": call.call_id,
+            "type": "function",
+            "function": {"name": call.name, "arguments": call.arguments},
+        }
+        for call in calls
+    ]
+    outputs = [
+        {"role": "tool", "tool_call_id": call.call_id, "content": answered[call.call_id]}
+        for call in calls
+    ]
+    return [{"role": "assistant", "content": None, "tool_calls": told}, *outputs]

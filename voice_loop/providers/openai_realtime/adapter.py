@@ -103,6 +103,7 @@ class OpenAIRealtimeProvider:
         self._voice = ""
         self._transcription_model: str | None = None
         self._asked_instructions: str | None = None
+        self._newest_create = ""
         self._ask_again = False
         self.counters = Counters()
 
@@ -209,7 +210,8 @@ class OpenAIRealtimeProvider:
         if is_benign(kind, refusal.code):
             self.counters.benign += 1
             # Asked again when the answer under way is done, unless the caller changes its mind.
-            self._ask_again |= refusal.code == "conversation_already_has_active_response"
+            if refusal.event_id == self._newest_create:
+                self._ask_again = refusal.code == "conversation_already_has_active_response"
             _log.debug("benign refusal code=%s kind=%s", safe_code(refusal.code), kind)
             return None
         code = wire_code(
@@ -240,10 +242,12 @@ class OpenAIRealtimeProvider:
 
     async def create_response(self, instructions: str | None = None) -> None:
         self._asked_instructions, self._ask_again = instructions, False
-        await self._send(commands.create_response(self._new_id("create"), instructions))
+        self._newest_create = self._new_id("create")
+        await self._send(commands.create_response(self._newest_create, instructions))
 
     async def cancel_response(self) -> None:
-        self._ask_again = False
+        # Its refusal may still be on the way.
+        self._ask_again, self._newest_create = False, ""
         await self._send(commands.cancel_response(self._new_id("cancel")))
 
     async def truncate_item(self, item_id: str, audio_end_ms: int) -> None:
