@@ -44,6 +44,11 @@ def said(entries: list[Entry]) -> str:
         (("What's ten times ten?", "And 15 percent of that?"), "That is 15."),
         (("What's 15 percent of 80?", "And of two hundred?"), "That is 30."),
         (("What's two plus two?", "What's three plus three?"), "That is 6."),
+        (("What is ten divided by three?", "Times three."), "That is 10."),
+        (("What is five plus five?", "And what's half of that?"), "That is 5."),
+        (("What time is it?", "What about in an hour and a half?"), "That will be 4:35 PM."),
+        (("What time is it?", "And the date?"), "Today is Sunday, November 22."),
+        (("What time is it?", "How about a joke?"), JOKES[0]),
         (("What time is it?", "And in Tokyo?"), "It is 11:05 PM there."),
         (("What time is it?", "What about New York?"), "It is 9:05 AM there."),
         (("What time is it?", "And in Tokyo?", "How about India?"), "It is 7:35 PM there."),
@@ -51,6 +56,10 @@ def said(entries: list[Entry]) -> str:
 )
 def test_a_line_that_leaves_something_out_is_understood(lines: tuple[str, ...], last: str) -> None:
     assert talk(*lines)[-1] == last
+
+
+def test_what_leans_on_nothing_is_said_back_as_it_was_heard() -> None:
+    assert talk("What is five plus five?", "Over and out.")[1].startswith("I heard: Over and out.")
 
 
 @pytest.mark.parametrize(

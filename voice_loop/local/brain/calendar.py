@@ -83,6 +83,10 @@ def answer(text: str, now: datetime) -> str | None:
         return f"It is {today.year}."
     if re.search(rf"\b(?:what|which) month{_IS_IT}$|\bthe current month$", lowered):
         return f"It is {MONTHS[today.month - 1].capitalize()}."
+    if re.fullmatch(
+        r"(?:and |what about |how about )*(?:the |today's )?date(?: today| please)*", lowered
+    ):
+        return f"Today is {say_date(today, today)}."
     if _DAY.search(lowered) and not re.search(r"\bcomes?\b|\bbring\b", lowered):
         return _which_day(lowered, today)
     return None

@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from voice_loop.local.brain import places
+from voice_loop.local.brain import arithmetic, places
 from voice_loop.local.brain.base import Said
 from voice_loop.local.brain.smalltalk import plain
 
@@ -35,7 +35,7 @@ _CHANGES: Final = tuple(
         ),
         (r"multiply (?:that |it )?by (?P<x>.+)", "{n} times {x}"),
         (r"divide (?:that |it )?by (?P<x>.+)", "{n} divided by {x}"),
-        (r"(?P<x>double|half of|twice) (?:that|it)", "{x} {n}"),
+        (r"(?:what(?:'s| is) )?(?P<x>double|half of|twice) (?:that|it)", "{x} {n}"),
         (r"(?:what(?:'s| is) )?the square root of (?:that|it)", "the square root of {n}"),
         (
             r"(?:what(?:'s| is) )?(?:that|it) (?P<x>plus|minus|times|divided by) (?P<y>.+)",
@@ -43,6 +43,9 @@ _CHANGES: Final = tuple(
         ),
         (r"(?:what(?:'s| is) )?(?P<x>\S.*?) (?:percent|%) of (?:that|it)", "{x} percent of {n}"),
     )
+)
+_LATER: Final = re.compile(
+    _LEAD + r"(?:what about |how about )?(?P<when>in .*\b(?:minute|hour)s?(?: and a half)?)$"
 )
 _ASKED_TIME: Final = re.compile(r"\btime\b")
 _ANSWERED_TIME: Final = re.compile(r"\b\d{1,2}:\d\d [AP]M\b")
@@ -73,9 +76,31 @@ def _made_whole(text: str, asked_before: str, answered: str) -> str:
         match = _PLACE.match(line)
         if match and places.zone_of(match["place"]) is not None:
             return f"What time is it in {match['place']}?"
+        if later := _LATER.match(line):
+            return f"What time will it be {later['when']}?"
     if said := _SAID_NUMBER.match(answered.strip()):
-        return _next_sum(line, (said[1] or "") + said[2], asked_before) or text
+        number = _exact(asked_before) or (said[1] or "") + said[2]
+        following = _next_sum(line, number, asked_before)
+        return following if following and _is_sum(following) else text
     return text
+
+
+def _exact(asked: str) -> str | None:
+    """The result of a sum that was asked for, not rounded as it was spoken."""
+    try:
+        value = arithmetic.evaluate(asked)
+    except ZeroDivisionError:
+        return None
+    if value is None or abs(value) >= 1e12:
+        return None
+    return ("minus " if value < 0 else "") + f"{abs(value):.12f}".rstrip("0").rstrip(".")
+
+
+def _is_sum(text: str) -> bool:
+    try:
+        return arithmetic.evaluate(text) is not None
+    except ZeroDivisionError:
+        return True
 
 
 def _next_sum(line: str, number: str, asked_before: str) -> str | None:

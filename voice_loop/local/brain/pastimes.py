@@ -39,6 +39,7 @@ MOST_COUNTED: Final = 30
 END: Final = r"(?: please| now| for me)*$"
 _ASKS_JOKE: Final = re.compile(
     r"\b(?:tell|know|have|hear|give|say|make|crack|favou?rite)\b.*\bjokes?\b(?! (?:on|about)\b)"
+    r"|\b(?:how|what) about (?:an?|another) joke$"
     r"|^(?:an?|another|one more)? ?jokes?(?: please)?$|\bmake me laugh\b|\bsomething funny\b"
 )
 _ASKS_STORY: Final = re.compile(

@@ -121,7 +121,7 @@ _TABLE: Final = tuple(
             "Thank you, the same to you!",
         ),
         (
-            r"^(?:ha ?)+$|^(?:that(?:'s| is| was) )?(?:so |very )*(?:funny|lovely|amazing)$"
+            r"^(?:ha ?)+$|^(?:ha )*(?:that(?:'s| is| was) )?(?:so |very )*(?:funny|lovely|amazing)$"
             r"|^that(?:'s| is| was) (?:so |very )*(?:good|nice|great|cool)$"
             r"|^i (?:like|love) (?:it|that|this)$"
             r"|^(?:awesome|good job|well done|very good|excellent|wonderful|perfect|brilliant)$",
@@ -208,7 +208,9 @@ REFUSED: Final = re.compile(
 )
 """What somebody asks not to be done."""
 REPEAT: Final = re.compile(
-    r"\b(?:repeat after me|say after me)[\s,:.]*(.+)", re.IGNORECASE | re.DOTALL
+    r"^\W*(?:(?:please|can you|could you|now|okay|ok|then|and)[\s,]+)*(?:repeat|say) after me"
+    r"[\s,:.]*(.+)",
+    re.IGNORECASE | re.DOTALL,
 )
 CORRECTION: Final = re.compile(
     r"^\s*(?:no|sorry|wait|actually)?[\s,.!]*i (?:meant|mean|said|wanted to say)\b[\s,:]*",
