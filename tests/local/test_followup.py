@@ -250,3 +250,51 @@ def test_a_tool_that_changes_something_is_called_only_when_that_is_asked_for(
 ) -> None:
     steps = answer(Context([Said("user", line)], tools=[DELETE], now=NOW))
     assert any(isinstance(step, Call) for step in steps) == deletes
+
+
+TIMER = Tool(
+    "set_timer",
+    "Start a timer.",
+    {"type": "object", "properties": {"minutes": {"type": "integer"}}, "required": ["minutes"]},
+)
+
+
+@pytest.mark.parametrize(
+    ("line", "minutes"),
+    [
+        ("Set a timer for five minutes.", 5),
+        ("Set a timer for two hours.", 120),
+        ("Set a timer for an hour and a half.", 90),
+        ("Set a timer for one hour and ten minutes.", 70),
+        ("Set the timer to 20.", 20),
+    ],
+)
+def test_a_tool_that_takes_minutes_is_given_minutes(line: str, minutes: int) -> None:
+    steps = answer(Context([Said("user", line)], tools=[TIMER], now=NOW))
+    assert steps == [Call("set_timer", f'{{"minutes": {minutes}}}')]
+
+
+def _list_tool(name: str, description: str) -> Tool:
+    item = {"type": "object", "properties": {"item": {"type": "string"}}, "required": ["item"]}
+    return Tool(name, description, item)
+
+
+ADD = _list_tool("add_to_shopping_list", "Add an item to the shopping list.")
+REMOVE = _list_tool("remove_from_shopping_list", "Remove an item from the shopping list.")
+
+
+@pytest.mark.parametrize(
+    ("line", "tools", "called"),
+    [
+        ("Remove milk from my shopping list.", [ADD], []),
+        ("Please delete milk from my shopping list.", [ADD], []),
+        ("Add milk to my shopping list.", [REMOVE], []),
+        ("Remove milk from my shopping list.", [ADD, REMOVE], ["remove_from_shopping_list"]),
+        ("Can you add milk to my shopping list?", [ADD, REMOVE], ["add_to_shopping_list"]),
+    ],
+)
+def test_the_opposite_of_what_was_asked_is_never_done(
+    line: str, tools: list[Tool], called: list[str]
+) -> None:
+    steps = answer(Context([Said("user", line)], tools=tools, now=NOW))
+    assert [step.name for step in steps if isinstance(step, Call)] == called

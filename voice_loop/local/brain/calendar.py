@@ -71,7 +71,7 @@ def say_date(day: date, today: date) -> str:
 
 def answer(text: str, now: datetime) -> str | None:
     """The answer to a question about time or date; None when the text is not one."""
-    lowered = _plain(text)
+    lowered = spoken_spans(text)
     today = now.date()
     if match := _TIME.match(lowered):
         return _time(match["rest"].strip(), now)
@@ -92,7 +92,7 @@ def answer(text: str, now: datetime) -> str | None:
     return None
 
 
-def _plain(text: str) -> str:
+def spoken_spans(text: str) -> str:
     """Lower case, numbers in digits, no punctuation, spans as numbers of units."""
     spoken = re.sub(r"[^\w\s'’.-]|\.(?!\d)", " ", text).replace("’", "'")
     words = " ".join(with_digits(spoken)).replace(" '", "'")
@@ -217,7 +217,7 @@ def _next(month: int, day: int, today: date) -> date | None:
 
 def timer(text: str, now: datetime) -> str | None:
     """What to say about a timer or a reminder: when it would be over, and that nothing rings."""
-    words = _plain(text)
+    words = spoken_spans(text)
     if not _TIMER.match(words):
         return None
     spans = _SPAN.findall(words)

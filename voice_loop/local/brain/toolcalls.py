@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from voice_loop.local.brain.base import Tool
+from voice_loop.local.brain.calendar import spoken_spans
 from voice_loop.local.brain.numbers import with_digits, words_of
+from voice_loop.local.brain.smalltalk import ASKED, plain
 
 _STOP_WORDS: Final = frozenset(
     ("a", "an", "the", "of", "in", "on", "at", "to", "for", "and", "or", "is", "are", "it", "be")
@@ -111,8 +113,26 @@ _QUESTION: Final = re.compile(
 )
 
 
+_GIVES: Final = frozenset(
+    ("add", "book", "buy", "create", "insert", "open", "order", "put", "save", "start", "write")
+)
+_TAKES: Final = frozenset(
+    ("cancel", "clear", "close", "delete", "drop", "empty", "erase", "forget", "remove", "stop")
+    + ("wipe",)
+)
+
+
+def _undoes(tool: Tool, text: str) -> bool:
+    """`Remove milk from my list` is not for `add_to_list`, whatever they have in common."""
+    asked = re.sub(ASKED, "", plain(text)).split(" ")[0]
+    verb = _spaced(tool.name).split(" ")[0]
+    return verb in _GIVES and asked in _TAKES or verb in _TAKES and asked in _GIVES
+
+
 def score(tool: Tool, text: str) -> float:
     """How well a tool fits a line; 0 for not at all."""
+    if _undoes(tool, text):
+        return 0.0
     said = _content_words(text)
     total = _NAME_WEIGHT * len(said & _content_words(tool.name))
     described = _content_words(tool.description)
@@ -143,9 +163,7 @@ def plan(tools: Sequence[Tool], text: str, must_call: str | None) -> list[Filled
     whole = choose(tools, text, must_call)
     if whole is None or (must_call is None and _only_asks(whole, text)):
         return []
-    clauses = [
-        clause for clause in re.split(r"\band then\b|\bthen\b|\band\b", text) if clause.strip()
-    ]
+    clauses = [clause for clause in _NEXT_CLAUSE.split(text) if clause.strip()]
     calls: list[Filled] = []
     tool: Tool | None = None
     for clause in clauses:
@@ -230,7 +248,22 @@ def _value(tool: Tool, name: str, schema: Mapping[str, Any], text: str, numbers:
     return None
 
 
+_NEXT_CLAUSE: Final = re.compile(
+    r"\band then\b|\bthen\b|\band\b(?!\s+(?:a half\b|[\w-]+\s+(?:second|minute)s?\b))"
+)
+_SECONDS: Final = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
+_TIME_UNIT: Final = re.compile(r"\b(second|minute|hour|day)s?\b")
+_SPAN: Final = re.compile(r"(\d+(?:\.\d+)?) (second|minute|hour|day)s?\b")
+"""`two hours` for a parameter `minutes` are 120."""
+
+
 def _number(kind: str, name: str, text: str, numbers: list[str]) -> int | float | None:
+    unit = _TIME_UNIT.search(_spaced(name))
+    if unit is not None and (spans := _SPAN.findall(spoken_spans(text))):
+        seconds = sum(float(amount) * _SECONDS[spoken] for amount, spoken in spans)
+        numbers[:] = [number for number in numbers if number not in dict(spans)]
+        value = seconds / _SECONDS[unit[1]]
+        return round(value) if kind == "integer" else value
     if not numbers:
         return None
     words = with_digits(text)
