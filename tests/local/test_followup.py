@@ -7,7 +7,7 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from voice_loop.local.brain import places
+from voice_loop.local.brain import places, smalltalk
 from voice_loop.local.brain.base import Call, Context, Entry, Said, Say, Tool
 from voice_loop.local.brain.builtin import answer
 from voice_loop.local.brain.pastimes import FACTS, JOKES, STORIES
@@ -56,6 +56,10 @@ def said(entries: list[Entry]) -> str:
 )
 def test_a_line_that_leaves_something_out_is_understood(lines: tuple[str, ...], last: str) -> None:
     assert talk(*lines)[-1] == last
+
+
+def test_a_line_without_end_is_not_looked_through() -> None:
+    assert talk("Please " * 1_000 + "tell me a joke.") == [smalltalk.UNKNOWN_LONG]
 
 
 def test_what_leans_on_nothing_is_said_back_as_it_was_heard() -> None:

@@ -39,6 +39,10 @@ _SAY_THIS: Final = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 OKAY: Final = "Okay."
+MOST_CHARS: Final = 4_000
+"""Of a line that rules are tried on: they run in the server's event loop."""
+MOST_LINES: Final = 40
+"""So far back a line may lean."""
 SLOW: Final = 0.8
 FAST: Final = 1.25
 
@@ -70,7 +74,9 @@ def answer(context: Context) -> Sequence[Step]:
         return [Say("Is there anything else?")]
     if not text.strip():
         return [Say(smalltalk.NOT_HEARD if context.can_hear else smalltalk.CANNOT_HEAR)]
-    text = followup.standing_alone(_lines(context))
+    if len(text) > MOST_CHARS:
+        return [Say(smalltalk.UNKNOWN_LONG)]
+    text = followup.standing_alone(_lines(context)[-MOST_LINES:])
     return _asked_parameter(context, text) or _about_the_talk(context, text) or _task(context, text)
 
 
