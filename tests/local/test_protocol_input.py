@@ -468,3 +468,17 @@ async def test_many_sessions_speak_at_once_and_none_hears_another() -> None:
                 for _ in range(12):
                     tasks.start_soon(one)
     assert outcomes == ["completed"] * 12
+
+
+async def test_numbers_of_the_detection_can_change_while_somebody_speaks() -> None:
+    async with conversation(hears=("All of it.",)) as client:
+        await client.turn_detection(create_response=False)
+        await client.append(tone(600))
+        await client.expect("input_audio_buffer.speech_started")
+        await client.turn_detection(create_response=False, silence_duration_ms=300)
+        await client.append(tone(400) + silence(600))
+        await client.expect("conversation.item.input_audio_transcription.completed")
+        started = [one for one in client.frames if one["type"].endswith("speech_started")]
+        stopped = last(client.frames, "input_audio_buffer.speech_stopped")
+    assert len(started) == 1
+    assert 1_250 < stopped["audio_end_ms"] < 1_400, "the new silence"

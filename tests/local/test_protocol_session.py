@@ -15,6 +15,8 @@ from tests.local.realtime_client import (
     scripted_server,
 )
 from voice_loop.local import LocalOptions
+from voice_loop.local.brain.base import Wait
+from voice_loop.local.brain.scripted import ScriptedResponder
 
 pytestmark = pytest.mark.anyio
 
@@ -243,6 +245,16 @@ async def test_the_voice_is_fixed_once_the_assistant_has_spoken() -> None:
     assert problem["message"] == (
         "Cannot update a conversation's voice if assistant audio is present."
     )
+
+
+async def test_an_answer_that_made_no_sound_leaves_the_voice_free() -> None:
+    async with conversation(ScriptedResponder([Wait(60_000)])) as client:
+        await client.respond()
+        await client.expect("response.created")
+        await client.send("response.cancel")
+        await client.expect("response.done")
+        session = await client.update(audio={"output": {"voice": "cedar"}})
+    assert session["audio"]["output"]["voice"] == "cedar"
 
 
 async def test_the_session_expires_with_an_error_and_close_1001() -> None:

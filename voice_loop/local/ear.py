@@ -98,10 +98,14 @@ class Ear:
         return self._settings is not None and self._turns.speaking
 
     def set_turn_detection(self, settings: TurnSettings | None) -> None:
-        """None: turns are committed by the client. Restarts an open turn only when it changes."""
-        if settings == self._settings:
+        """None: turns are committed by the client. A turn that is open stays open, unless there
+        was no detection or is none any more."""
+        former, self._settings = self._settings, settings
+        if settings == former:
             return
-        self._settings = settings
+        if settings is not None and former is not None:
+            self._turns.adopt(settings)
+            return
         self._turns = TurnDetector(settings or TurnSettings())
         self._drop_guess()
         self.turn_start_sample = None

@@ -44,7 +44,7 @@ class Replies:
     """Waits, bounded, until everything the user said is text."""
     pace: float = field(default=1.0, init=False)
     """How fast the responder was asked to speak."""
-    has_spoken: bool = field(default=False, init=False)
+    _spoke: bool = field(default=False, init=False)
     """The voice can no longer change."""
     _active: Response | None = field(default=None, init=False)
     _aside: list[Response] = field(default_factory=list, init=False)
@@ -64,6 +64,12 @@ class Replies:
     def unforesee(self) -> None:
         """The user went on."""
         self._foresight.drop()
+
+    @property
+    def has_spoken(self) -> bool:
+        """Whether any audio of the assistant's went out."""
+        responses = (self._active, *self._aside)
+        return self._spoke or any(one is not None and one.audio_ms > 0 for one in responses)
 
     def _pace(self, speed: float) -> float:
         return min(_MAX_SPEED, max(_MIN_SPEED, speed * self.pace))
@@ -90,7 +96,7 @@ class Replies:
         aside = settings.conversation is None
         self._refuse_second(aside)
         stage = self._stage(config, wanted, self._given_items(wanted))
-        self.has_spoken = self.has_spoken or settings.modality == "audio"
+        self._spoke = self.has_spoken
         response = Response(stage, settings)
         if aside:
             self._aside.append(response)

@@ -83,8 +83,7 @@ class TurnDetector:
     """The state between two frames."""
 
     def __init__(self, settings: TurnSettings) -> None:
-        self._settings = settings
-        self._lower = max(LOWEST_THRESHOLD, settings.threshold - HYSTERESIS)
+        self.adopt(settings)
         self._run = 0
         self._silent_frames = 0
         self._paused = False
@@ -93,6 +92,11 @@ class TurnDetector:
         """Set by the owner when the recognised text sounds finished (semantic detection)."""
         self.voiced_ms = 0.0
         """Voice heard in this turn."""
+
+    def adopt(self, settings: TurnSettings) -> None:
+        """From the next frame on; a turn that is open stays open."""
+        self._settings = settings
+        self._lower = max(LOWEST_THRESHOLD, settings.threshold - HYSTERESIS)
 
     @property
     def silence_limit_ms(self) -> float:
