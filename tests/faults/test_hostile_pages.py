@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 import pytest
 
 from benchmarks import fuzz, leaks
@@ -10,6 +12,9 @@ pytestmark = pytest.mark.anyio
 
 
 async def test_hostile_frames_raise_nothing_leave_nothing_and_disturb_nobody() -> None:
+    # A recogniser that an earlier test left is freed through ctypes. Left to chance, that happens
+    # at the bottom of a deeply nested frame, where Python has no room for it.
+    gc.collect()
     outcome = await fuzz.run(2_000, seed=7)
     assert outcome.frames >= 2_000
     assert outcome.complaints == []
